@@ -1,0 +1,90 @@
+"""Multi-head attention, and the learned tokens that transformers put around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archcost.cost import NOTHING, Amount, Cost
+from archcost.dims import Dim
+from archcost.ops.base import Check, Nary, Reach, Recipe, Unary
+from archcost.ops.fields import flag, size
+from archcost.shape import TensorShape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention(Nary):
+    """[t, d] (and [s, d] to attend to) -> [t, d];  macs = 2 · t · d² + 2 · s · d² + 2 · t · s · d
+
+    Projections of queries and output (t), of keys and values (s), then scores and their weighted sum.
+    With one input, s = t. The number of heads divides d and changes no cost.
+    """
+
+    kind: ClassVar[str] = "attention"
+    ranks: ClassVar[tuple[int, int]] = (2, 2)
+    arity: ClassVar[tuple[int, int]] = (1, 2)
+    heads: Dim = size("attention heads; they divide the features")
+    bias: bool = flag("the projections add a bias", True)
+
+    def problems(self, xs: tuple[TensorShape, ...]) -> Iterator[Check]:
+        d = xs[0].features
+        yield d % self.heads != 0, "{} features do not divide into {} heads", d, self.heads
+        yield xs[-1].features != d, "attention from {} to {}: the features differ", xs[0], xs[-1]
+
+    def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape:
+        return xs[0]
+
+    def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
+        (t, d), s = xs[0], xs[-1][0]
+        projections = Amount.product(2, t, d, d) + Amount.product(2, s, d, d)
+        return Cost(
+            macs=projections + Amount.product(2, t, s, d),
+            params=Amount.product(4, d, d) + (Amount.product(4, d) if self.bias else NOTHING),
+            bias_adds=Amount.product(2, t, d) + Amount.product(2, s, d) if self.bias else NOTHING,
+        )
+
+    def scores(self, xs: tuple[TensorShape, ...]) -> Amount:
+        """The part of the macs that no linear layer holds: q · kᵀ, and the weighted sum of v."""
+        t, d = xs[0]
+        return Amount.product(2, t, xs[-1][0], d)
+
+    def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
+        return None
+
+    def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
+        return Recipe("attention", {"features": xs[0].features, "heads": self.heads, "bias": self.bias})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassToken(Unary):
+    """[t, d] -> [t + count, d]: learned tokens in front of the others;  params = count · d"""
+
+    kind: ClassVar[str] = "class_token"
+    ranks: ClassVar[tuple[int, int]] = (2, 2)
+    count: Dim = size("how many tokens", 1)
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        return TensorShape((x[0] + self.count, x[1]))
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        return Cost(params=Amount.product(self.count, x[1]))
+
+    def reach(self, x: TensorShape) -> Reach | None:
+        return None
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        return Recipe("class_token", {"count": self.count, "features": x[1]})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PositionEmbedding(Unary):
+    """x -> x: a learned addend for each element;  params = elements of x"""
+
+    kind: ClassVar[str] = "position_embedding"
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        return Cost(params=Amount.product(*x), arithmetic_elements=Amount.product(*y))
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        return Recipe("position_embedding", {"shape": tuple(x)})

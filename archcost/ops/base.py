@@ -1,0 +1,106 @@
+"""What every operator says of itself: its output's shape, its cost, what can be wrong, how to build it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from archcost.cost import Cost
+from archcost.dims import Condition, Dim
+from archcost.shape import TensorShape
+
+Check: TypeAlias = tuple[Any, ...]
+"""(condition, template, *values): a problem where the condition holds, said by filling the template."""
+
+Storage: TypeAlias = Literal["own", "in_place", "view"]
+"""Where the output lives: memory of its own, its input's (if nobody else reads that), or always its input's."""
+
+Step = int | Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one output position sees into the input: extent in input positions, step between neighbours."""
+
+    extent: tuple[Dim, Dim] = (1, 1)
+    step: tuple[Step, Step] = (1, 1)
+
+
+POINT = Reach()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to build the operator as a module: a name that `live/build.py` knows, and keyword arguments."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+class Op(ABC):
+    """The part that one-input and many-input operators share."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    ranks: ClassVar[tuple[int, int]] = (1, 8)
+    arity: ClassVar[tuple[int, int]] = (1, 1)
+    storage: ClassVar[Storage] = "own"
+    moves_data: ClassVar[bool] = True
+    """Whether running it reads its input and writes its output (views and identities do not)."""
+
+
+class Unary(Op):
+    """An operator with one input."""
+
+    __slots__ = ()
+
+    def problems(self, x: TensorShape) -> Iterator[Check]:
+        """What would stop it from running on x."""
+        yield from ()
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        """The output's shape; total even where `problems` complains."""
+        return x
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        """The additive terms, from the input's and the output's shape."""
+        return Cost()
+
+    def reach(self, x: TensorShape) -> Reach | None:
+        """Its receptive field; None where each output sees the whole input."""
+        return POINT
+
+    @abstractmethod
+    def recipe(self, x: TensorShape) -> Recipe:
+        """How to build it for this input."""
+
+
+class Nary(Op):
+    """An operator with several inputs."""
+
+    __slots__ = ()
+    arity: ClassVar[tuple[int, int]] = (2, 100_000)
+
+    def problems(self, xs: tuple[TensorShape, ...]) -> Iterator[Check]:
+        yield from ()
+
+    @abstractmethod
+    def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape: ...
+
+    def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
+        return Cost()
+
+    def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
+        return POINT
+
+    @abstractmethod
+    def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe: ...
+
+
+class Checked(Protocol):
+    """Anything that can be asked whether a condition holds somewhere."""
+
+    def __call__(self, condition: Condition, message: str) -> None: ...

@@ -1,0 +1,165 @@
+"""Pools: windows, adaptive windows, and the whole map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from archcost.cost import Amount, Cost
+from archcost.dims import ceil_div, larger
+from archcost.ops import window
+from archcost.ops.base import Check, Reach, Recipe, Unary
+from archcost.ops.convolution import misfit
+from archcost.ops.fields import Margins, flag, margins, pair
+from archcost.ops.window import Pair
+from archcost.shape import TensorShape
+
+
+class Pool(Unary):
+    """[c, h, w] -> [c, h', w']; no multiply-adds, no parameters"""
+
+    __slots__ = ()
+    ranks: ClassVar[tuple[int, int]] = (3, 3)
+    kernel: Pair
+    stride: Pair | None
+    padding: str | Margins
+    dilation: Pair
+    ceil_mode: bool
+
+    @property
+    def step(self) -> Pair:
+        return self.stride or self.kernel
+
+    def problems(self, x: TensorShape) -> Iterator[Check]:
+        rows, columns = window.room(x, self.padding, self.kernel, self.step, self.dilation)
+        yield from misfit(rows, columns, self.kernel, x)
+        if isinstance(self.padding, tuple):
+            for k, edges in zip(window.extent(self.kernel, self.dilation), self.padding, strict=True):
+                for edge in edges:
+                    yield edge >= k, "padding {} reaches past the window of {}: some windows would see no input", edge, k
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        grid = window.positions(x, self.padding, self.kernel, self.step, self.dilation, self.ceil_mode)
+        return TensorShape((x.channels, *grid))
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        return Cost(pool_elements=Amount.product(*x))
+
+    def reach(self, x: TensorShape) -> Reach:
+        return Reach(window.extent(self.kernel, self.dilation), self.step)  # type: ignore[arg-type]
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        edges = window.margins(x, self.padding, self.kernel, self.step, self.dilation)
+        return Recipe(self.kind, {**self.extras(), "kernel_size": self.kernel, "stride": self.step, "margins": edges})
+
+    def extras(self) -> dict[str, Any]:
+        return {"ceil_mode": self.ceil_mode}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaxPool2d(Pool):
+    """[c, h, w] -> [c, h', w']: the largest element of each window"""
+
+    kind: ClassVar[str] = "max_pool"
+    kernel: Pair = pair("window: k, or [k_h, k_w]")
+    stride: Pair | None = pair("step of the window; without it, the kernel", None)
+    padding: str | Margins = margins("how far the window may hang over the edge", "valid")
+    dilation: Pair = pair("distance between the window's elements", (1, 1))
+    ceil_mode: bool = flag("round the output size up", False)
+
+    def extras(self) -> dict[str, Any]:
+        return {"ceil_mode": self.ceil_mode, "dilation": self.dilation}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AvgPool2d(Pool):
+    """[c, h, w] -> [c, h', w']: the mean of each window"""
+
+    kind: ClassVar[str] = "avg_pool"
+    kernel: Pair = pair("window: k, or [k_h, k_w]")
+    stride: Pair | None = pair("step of the window; without it, the kernel", None)
+    padding: str | Margins = margins("zeros around the input", "valid")
+    ceil_mode: bool = flag("round the output size up", False)
+    count_include_pad: bool = flag("divide by the whole window, padding included", True)
+    dilation: ClassVar[Pair] = (1, 1)
+
+    def extras(self) -> dict[str, Any]:
+        return {"ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}
+
+
+class AdaptivePool(Unary):
+    """[c, h, w] -> [c, h', w']: as many windows as the output has positions"""
+
+    __slots__ = ()
+    ranks: ClassVar[tuple[int, int]] = (3, 3)
+    size: Pair
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        return TensorShape((x.channels, *self.size))
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        return Cost(pool_elements=Amount.product(*x))
+
+    def reach(self, x: TensorShape) -> Reach | None:
+        if self.size == (1, 1):
+            return None
+        return Reach(
+            (ceil_div(x.height, self.size[0]), ceil_div(x.width, self.size[1])),
+            (larger(1, x.height // self.size[0]), larger(1, x.width // self.size[1])),
+        )
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        return Recipe(self.kind, {"output_size": self.size})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaptiveAvgPool2d(AdaptivePool):
+    """[c, h, w] -> [c, h', w']: means, with as many windows as the output has positions"""
+
+    kind: ClassVar[str] = "adaptive_avg_pool"
+    size: Pair = pair("output height and width")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaptiveMaxPool2d(AdaptivePool):
+    """[c, h, w] -> [c, h', w']: maxima, with as many windows as the output has positions"""
+
+    kind: ClassVar[str] = "adaptive_max_pool"
+    size: Pair = pair("output height and width")
+
+
+class GlobalPool(Unary):
+    """[c, h, w] -> [c], or [c, 1, 1] with keep_dims"""
+
+    __slots__ = ()
+    ranks: ClassVar[tuple[int, int]] = (3, 3)
+    keep_dims: bool
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        return TensorShape((x.channels, 1, 1) if self.keep_dims else (x.channels,))
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        return Cost(pool_elements=Amount.product(*x))
+
+    def reach(self, x: TensorShape) -> Reach | None:
+        return None
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        return Recipe(self.kind, {"keep_dims": self.keep_dims})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalAvgPool(GlobalPool):
+    """[c, h, w] -> [c]: the mean of each channel"""
+
+    kind: ClassVar[str] = "global_avg_pool"
+    keep_dims: bool = flag("keep height and width, as 1", False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalMaxPool(GlobalPool):
+    """[c, h, w] -> [c]: the largest element of each channel"""
+
+    kind: ClassVar[str] = "global_max_pool"
+    keep_dims: bool = flag("keep height and width, as 1", False)

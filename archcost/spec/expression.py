@@ -1,0 +1,256 @@
+"""Expressions: `$name`, arithmetic, comparisons, and a few functions over exact sizes.
+
+    512 * $w3          a parameter or a block's argument
+    channels(input)    the channels of a named layer; `input` is what enters the block
+    round_to($x, 8)    the nearest multiple of 8, at least 8, never below 90 % of x
+
+Numbers are exact: decimals are fractions, `/` never rounds. Whatever is not in this list is an error, so an
+expression can neither loop nor reach Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from archcost import dims
+from archcost.dims import Ratio, is_array
+from archcost.errors import Mark
+from archcost.spec.names import unknown
+from archcost.spec.scaling import DIVISIBLE
+
+LONGEST = 500
+_NAME = re.compile(r"\$([A-Za-z_]\w*)")
+_PREFIX = "_name_"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an expression came to.
+
+    `sized` marks a size taken from the network at hand, which α has scaled already; `mark` is where the
+    spec wrote the value that a bare `$name` stands for.
+    """
+
+    content: Any
+    sized: bool = False
+    mark: Mark | None = None
+
+
+Lookup = Callable[[str], Value]
+Measure = Callable[[str, str | None], Any]
+"""(channels | height | width, a layer's name or None for the layer's own input) -> a size."""
+
+
+def is_expression(text: str) -> bool:
+    return "$" in text or "(" in text
+
+
+@lru_cache(maxsize=4096)
+def _tree(text: str) -> ast.expr:
+    if len(text) > LONGEST:
+        raise ValueError(f"an expression of {len(text)} characters; the longest is {LONGEST}")
+    try:
+        return ast.parse(_NAME.sub(rf"{_PREFIX}\1", text).strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"`{text}` is no expression") from None
+
+
+def evaluate(text: str, lookup: Lookup, measure: Measure) -> Value:
+    """The value of an expression.
+
+    Raises ValueError for anything that cannot be computed; the message says why.
+    """
+    evaluation = _Evaluation(text, lookup, measure)
+    if bare := _NAME.fullmatch(text.strip()):
+        return lookup(bare[1])
+    try:
+        return Value(evaluation.of(_tree(text)), evaluation.sized)
+    except ZeroDivisionError:
+        raise ValueError(f"`{text}` divides by zero") from None
+    except OverflowError as error:
+        raise ValueError(f"`{text}`: {error}") from None
+    except TypeError:
+        raise ValueError(f"`{text}` mixes numbers with something else") from None
+
+
+def names_in(text: str) -> set[str]:
+    """The `$names` that an expression mentions."""
+    return set(_NAME.findall(text))
+
+
+class _Evaluation:
+    def __init__(self, text: str, lookup: Lookup, measure: Measure) -> None:
+        self.text = text
+        self.sized = False
+        self._lookup = lookup
+        self._measure = measure
+
+    def of(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=bool() | str() as value):
+                return value
+            case ast.Constant(value=int() | float() as value):
+                return dims.exact(value)
+            case ast.Name(id=name) if name.startswith(_PREFIX):
+                found = self._lookup(name.removeprefix(_PREFIX))
+                self.sized |= found.sized
+                return found.content
+            case ast.Name(id="true" | "false" as name):
+                return name == "true"
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                return _ARITHMETIC[type(op)](_number(self.of(left)), _number(self.of(right)))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -_number(self.of(operand))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return _not(self.of(operand))
+            case ast.BoolOp(op=op, values=values):
+                return self._joined(isinstance(op, ast.And), [self.of(value) for value in values])
+            case ast.Compare(left=left, ops=ops, comparators=rights):
+                return self._compared(left, ops, rights)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                chosen = self.of(test)
+                if is_array(chosen):
+                    return dims.choose(chosen, self.of(body), self.of(orelse))
+                return self.of(body) if chosen else self.of(orelse)
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+                return self._called(name, args)
+            case ast.Name(id=name):
+                raise ValueError(f"`{name}` in `{self.text}`: a parameter is written `${name}`")
+        raise ValueError(f"`{self.text}` is no expression")
+
+    def _joined(self, every: bool, values: list[Any]) -> Any:
+        if not all(isinstance(value, bool) or is_array(value) for value in values):
+            raise ValueError(f"`and` and `or` in `{self.text}` join conditions")
+        result = values[0]
+        for value in values[1:]:
+            result = result & value if every else result | value
+        return result
+
+    def _compared(self, left: ast.expr, ops: list[ast.cmpop], rights: list[ast.expr]) -> Any:
+        operands = [self.of(left), *map(self.of, rights)]
+        found: Any = True
+        for op, a, b in zip(ops, operands, operands[1:], strict=False):
+            if type(op) not in _COMPARISONS:
+                raise ValueError(f"`{self.text}` is no expression")
+            if isinstance(a, (str, bool)) or isinstance(b, (str, bool)):
+                found = found & _COMPARISONS[type(op)](a, b)
+                continue
+            found = found & _COMPARISONS[type(op)](*_common(_number(a), _number(b)))
+        return found
+
+    def _called(self, name: str, args: list[ast.expr]) -> Any:
+        if name in ("channels", "features", "height", "width", "tokens"):
+            if len(args) > 1 or not all(isinstance(arg, ast.Name) for arg in args):
+                raise ValueError(f"{name}() takes the name of a layer, or nothing")
+            self.sized = True
+            return self._measure(name, args[0].id if args else None)  # type: ignore[attr-defined]
+        if name not in _FUNCTIONS:
+            raise ValueError(unknown("function", name, [*_FUNCTIONS, "channels", "features", "height", "width", "tokens"]))
+        try:
+            return _FUNCTIONS[name](*(_number(self.of(arg)) for arg in args))
+        except TypeError:
+            raise ValueError(f"{name}() in `{self.text}` has the wrong number of arguments") from None
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, (str, bool, list, dict)) or value is None:
+        raise ValueError(f"{value!r} is not a number")
+    return value
+
+
+def _common(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two numbers as the numerators of a common denominator."""
+    (n, d), (m, e) = dims.parts(a), dims.parts(b)
+    return dims.product(n, e), dims.product(m, d)
+
+
+def _not(value: Any) -> Any:
+    return ~value if is_array(value) else not value
+
+
+def _divide(a: Any, b: Any) -> Any:
+    (n, d), (m, e) = dims.parts(a), dims.parts(b)
+    if isinstance(m, int) and m == 0:
+        raise ZeroDivisionError
+    return Ratio.reduced(n * e, d * m)
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    return dims.floor(_divide(a, b))
+
+
+def _subtract(a: Any, b: Any) -> Any:
+    return a + -b
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    return _subtract(a, _floor_divide(a, b) * b)
+
+
+def _round_to(x: Any, multiple: Any = 8) -> Any:
+    return DIVISIBLE.with_multiple(multiple).rounded(x)
+
+
+def _extreme(pick: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def of(first: Any, *others: Any) -> Any:
+        for other in others:
+            denominator = dims.product(dims.parts(first)[1], dims.parts(other)[1])
+            first = Ratio.reduced(pick(*_common(first, other)), denominator)
+        return first
+
+    return of
+
+
+def _interpolate(x: Any, *table: Any) -> Any:
+    """Straight lines through the points (x₀, y₀, x₁, y₁, …), and through the origin outside them."""
+    points = [(table[i], table[i + 1]) for i in range(0, len(table) - 1, 2)]
+    if len(table) % 2 or not points:
+        raise ValueError("interpolate(x, x0, y0, x1, y1, …) takes pairs of points")
+    (x0, y0), (xn, yn) = points[0], points[-1]
+    result = _divide(x * y0, x0)
+    for (a, b), (c, d) in zip(points, points[1:], strict=False):
+        line = b + _divide((x + -a) * (d + -b), c + -a)
+        result = _where(x, a, line, result)
+    return _where(x, xn, _divide(x * yn, xn), result)
+
+
+def _where(x: Any, at: Any, above: Any, below: Any) -> Any:
+    """`above` where x >= at, else `below`."""
+    (an, ad), (bn, bd) = dims.parts(above), dims.parts(below)
+    condition = operator.ge(*_common(x, at))
+    if isinstance(condition, bool):
+        return above if condition else below
+    return Ratio(dims.choose(condition, an, bn), dims.choose(condition, ad, bd))
+
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: _subtract,
+    ast.Mult: operator.mul,
+    ast.Div: _divide,
+    ast.FloorDiv: _floor_divide,
+    ast.Mod: _remainder,
+}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "floor": dims.floor,
+    "ceil": dims.ceil,
+    "round": dims.nearest,
+    "round_to": _round_to,
+    "min": _extreme(dims.smaller),
+    "max": _extreme(dims.larger),
+    "interpolate": _interpolate,
+}

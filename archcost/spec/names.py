@@ -1,0 +1,20 @@
+"""Unknown names: list the known ones, suggest the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """A message for a name that is none of the known ones.
+
+    >>> unknown("operator", "relv", ["relu", "tanh"])
+    'unknown operator `relv`; did you mean `relu`? Known: relu, tanh'
+    """
+    import difflib
+
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean `{near[0]}`?" if near else "."
+    listed = ", ".join(names[:60]) + (", …" if len(names) > 60 else "")
+    return f"unknown {what} `{name[:80]}`{hint}" + (f" Known: {listed}" if names else "")

@@ -1,0 +1,126 @@
+"""The knobs turned: α, resolution, parameters. Values may be arrays, one entry for each model of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archcost import dims
+from archcost.dims import Dim, Number, Ratio, is_array
+from archcost.errors import ArchcostError
+from archcost.ops.fields import LARGEST_SIZE
+from archcost.spec.document import Document
+from archcost.spec.names import unknown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """alpha: the width multiplier; resolution: (height, width) of the input, None where it has neither."""
+
+    alpha: Number = 1
+    resolution: tuple[Dim, Dim] | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def settle(
+    document: Document,
+    alpha: object = None,
+    rho: object = None,
+    resolution: object = None,
+    parameters: Mapping[str, object] | None = None,
+) -> Settings:
+    """Settings for a spec from what a user gave; whatever is None keeps the spec's own value.
+
+    resolution: one number, or (height, width); rho: a factor on the spec's input, to the nearest integer.
+    Raises ArchcostError for values that no model of this spec can have.
+    """
+    if rho is not None and resolution is not None:
+        raise ArchcostError("rho and resolution both set the input's size; give one of them")
+    return Settings(
+        _multiplier("alpha", 1 if alpha is None else alpha),
+        _resolution(document, rho, resolution),
+        {**{name: p.default for name, p in document.parameters.items()}, **_given(document, parameters or {})},
+    )
+
+
+def _multiplier(name: str, value: object) -> Number:
+    try:
+        number = dims.exact(value)
+    except ValueError as error:
+        raise ArchcostError(f"{name}: {error}") from None
+    if dims.differs(dims.parts(number)[0] <= 0):
+        raise ArchcostError(f"{name} must be greater than 0")
+    return number
+
+
+def _resolution(document: Document, rho: object, resolution: object) -> tuple[Dim, Dim] | None:
+    own = [node.value for node in document.input]
+    if len(own) != 3:
+        if rho is not None or resolution is not None:
+            shown = "×".join(map(str, own))
+            raise ArchcostError(f"{document.file}: its input {shown} has no height and width to set")
+        return None
+    if rho is not None:
+        factor = _multiplier("rho", rho)
+        return _size(dims.nearest(own[1] * factor)), _size(dims.nearest(own[2] * factor))
+    if resolution is None:
+        return own[1], own[2]
+    height, width = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+    return _size(height), _size(width)
+
+
+def _size(value: object) -> Dim:
+    try:
+        number = dims.exact(value)
+    except ValueError as error:
+        raise ArchcostError(f"resolution: {error}") from None
+    if isinstance(number, Ratio):
+        fractional = number.numerator % number.denominator != 0
+        if dims.differs(fractional):
+            raise ArchcostError("resolution must be a whole number of pixels")
+        number = dims.floor(number)
+    if dims.differs(number < 1) or dims.differs(number > LARGEST_SIZE):
+        raise ArchcostError(f"resolution must lie between 1 and {LARGEST_SIZE:,} pixels")
+    return number
+
+
+def _given(document: Document, given: Mapping[str, object]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in document.parameters:
+            raise ArchcostError(f"{document.file}: " + unknown("parameter", name, document.parameters))
+        parameter = document.parameters[name]
+        content = _content(name, value)
+        if parameter.choices and not is_array(content) and not _among(content, parameter.choices):
+            listed = ", ".join(_shown(choice) for choice in parameter.choices)
+            raise ArchcostError(f"{name} takes {listed}; not {_shown(content)}")
+        found[name] = content
+    return found
+
+
+def _content(name: str, value: object) -> Any:
+    if isinstance(value, (bool, Ratio)):
+        return value
+    if isinstance(value, str):
+        if value in ("true", "false"):
+            return value == "true"
+        try:
+            return dims.exact(value)
+        except ValueError:
+            return value
+    try:
+        return dims.exact(value)
+    except ValueError as error:
+        raise ArchcostError(f"{name}: {error}") from None
+
+
+def _among(content: Any, choices: tuple[Any, ...]) -> bool:
+    def key(value: Any) -> Any:
+        return dims.parts(value) if isinstance(value, (int, Ratio)) and not isinstance(value, bool) else value
+
+    return key(content) in [key(choice) for choice in choices]
+
+
+def _shown(value: Any) -> str:
+    return f"{dims.as_float(value):g}" if isinstance(value, Ratio) else str(value).lower() if isinstance(value, bool) else str(value)

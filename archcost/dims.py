@@ -186,3 +186,7 @@ def _exact_array(values: NDArray[Any]) -> Number:
         raise ValueError(f"{abs(values).max()} is absurd")
     scaled = np.rint(values * UNIT).astype(np.int64)
     return Ratio(scaled, UNIT)
+
+
+def negated(condition: Condition) -> Condition:
+    return not condition if isinstance(condition, bool) else ~condition

@@ -7,7 +7,6 @@ reads it stays silent. For a batch the same rules mark the rows that are infeasi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from archcost.ops import OPERATORS, Unary
 from archcost.ops.base import Nary
 from archcost.ops.fields import FieldType, describe
 from archcost.shape import TensorShape
-from archcost.spec.document import INPUT, REQUIRED, Block, Document, Item, ensure
+from archcost.spec.document import INPUT, REQUIRED, Block, Document, Item
 from archcost.spec.expression import Value, evaluate, is_expression
 from archcost.spec.names import unknown
 from archcost.spec.scaling import FIXED, FOLLOW, SCALES
@@ -217,10 +216,7 @@ class _Builder:
 
     def structural(self, node: Node, scope: _Scope, sources: tuple[str | None, ...]) -> Any:
         """A value that decides what the network is, not only how large."""
-        content = self.value(node, scope, sources).content
-        if is_array(content) or isinstance(content, Ratio) and is_array(content.numerator):
-            raise Varies(content)
-        return content
+        return settled(self.value(node, scope, sources).content)
 
     # Layers
 
@@ -471,8 +467,8 @@ class _Builder:
                 value = self.value(node, scope, sources)
                 mark = value.mark or mark
                 raw = value.content
-                if field_type.structural and dims.is_array(raw):
-                    raise Varies(raw)
+                if field_type.structural:
+                    raw = settled(raw)
                 if field_type.width:
                     raw = self.scaled(raw, value.sized, item, scope, sources)
                 failed: list[bool] = []
@@ -523,8 +519,19 @@ def _listed(shapes: tuple[TensorShape, ...]) -> str:
     return " and ".join(map(str, shapes))
 
 
-def feasible_rows(network: Network) -> Condition:
-    return ~network.infeasible if is_array(network.infeasible) else not network.infeasible
+def settled(content: Any) -> Any:
+    """A value that all rows share.
 
-
-__all__ = ["INPUT", "Iterator", "Layer", "Network", "Varies", "build", "ensure", "feasible_rows"]
+    Raises Varies where they do not.
+    """
+    if not any(is_array(part) for part in dims.parts(content)):
+        return content
+    numerator, denominator = (part.ravel() if is_array(part) else part for part in dims.parts(content))
+    for part in (numerator, denominator):
+        if is_array(part) and (part != part[0]).any():
+            raise Varies(content)
+    first = [part[0].item() if hasattr(part[0], "item") else part[0] for part in (numerator,) if is_array(part)]
+    if isinstance(content, Ratio):
+        n, d = (int(part[0]) if is_array(part) else part for part in (numerator, denominator))
+        return Ratio.reduced(n, d)
+    return first[0]

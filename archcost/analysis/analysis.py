@@ -1,0 +1,255 @@
+"""What a network costs: totals and layers, for one model or for a batch of them, by the same code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from archcost import dims
+from archcost.analysis import sums
+from archcost.analysis.memory import Schedule, schedule
+from archcost.analysis.receptive import receptive_field
+from archcost.analysis.rows import Part, parts
+from archcost.cost import Amount
+from archcost.dims import Dim, is_array
+from archcost.errors import ArchcostError
+from archcost.graph import Layer, Network
+from archcost.shape import TensorShape
+from archcost.spec.document import Document
+from archcost.spec.names import unknown
+from archcost.spec.settings import Settings
+
+SCHEMA_VERSION = 1
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of one element."""
+LARGEST_BATCH = 1_000_000
+TOTALS = (
+    "macs",
+    "flops",
+    "params",
+    "buffers",
+    "weight_bytes",
+    "activation_bytes",
+    "peak_activation_bytes",
+    "peak_at",
+    "receptive_field",
+    "stride",
+    "longest_path",
+    "layers",
+)
+"""Names of all totals, in the order of every report."""
+
+
+@dataclass(slots=True, eq=False)
+class LayerCost:
+    """One layer's row: counts for one sample, elements and bytes for the batch."""
+
+    name: str
+    kind: str
+    block: str | None
+    kernel: tuple[Dim, Dim] | None
+    stride: tuple[Dim, Dim] | None
+    groups: Dim | None
+    input_shapes: tuple[TensorShape, ...]
+    output_shape: TensorShape
+    macs: Dim
+    params: Dim
+    buffers: Dim
+    activation_elements: Dim
+    activation_bytes: Dim
+    bytes_moved: Dim
+    formula: str
+
+    @property
+    def flops(self) -> Dim:
+        return 2 * self.macs
+
+
+@dataclass(eq=False)
+class Analysis:
+    """The cost of one model, or of a batch of models: then each field is an array, one entry a model.
+
+    macs, flops (2 × macs), params, buffers: of one sample. Bytes: of `batch` samples in `dtype`.
+    """
+
+    document: Document
+    settings: Settings
+    batch: int = 1
+    dtype: str = "float32"
+    inplace: bool = True
+    _parts: list[Part] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ArchcostError(unknown("dtype", self.dtype, DTYPES))
+        if isinstance(self.batch, bool) or not isinstance(self.batch, int) or not 1 <= self.batch <= LARGEST_BATCH:
+            raise ArchcostError(f"batch must be a whole number from 1 to {LARGEST_BATCH:,}, not {self.batch}")
+        self._parts = parts(self.document, self.settings)
+
+    @property
+    def network(self) -> Network:
+        """The graph behind one model, or behind a batch whose models share a structure (sizes are then arrays)."""
+        if len(self._parts) != 1:
+            raise ArchcostError("the models of this batch differ in structure; each has a network of its own")
+        return self._parts[0].network
+
+    @cached_property
+    def macs(self) -> Dim:
+        """Multiply-adds of convolutions, linear layers and matrix products."""
+        return self._each(lambda network: sums.total(layer.cost.macs for layer in network.layers))
+
+    @property
+    def flops(self) -> Dim:
+        """Twice the macs."""
+        return 2 * self.macs
+
+    @cached_property
+    def params(self) -> Dim:
+        """Trainable parameters."""
+        return self._each(lambda network: sums.total(layer.cost.params for layer in network.layers))
+
+    @cached_property
+    def buffers(self) -> Dim:
+        """Running means and variances."""
+        return self._each(lambda network: sums.total(layer.cost.buffers for layer in network.layers))
+
+    @property
+    def weight_bytes(self) -> Dim:
+        return (self.params + self.buffers) * DTYPES[self.dtype]
+
+    @cached_property
+    def activation_bytes(self) -> Dim:
+        """All outputs that allocate, the input excluded."""
+        elements = self._each(lambda network: sums.total(self._schedule(network).allocates.values()))
+        return elements * self._element_bytes
+
+    @cached_property
+    def peak_activation_bytes(self) -> Dim:
+        """The most that is alive at once, weights excluded."""
+        elements = self._each(lambda network: sums.maximum(alive for _, alive in self._schedule(network).steps))
+        return elements * self._element_bytes
+
+    @cached_property
+    def peak_at(self) -> Any:
+        """The first layer at which the most is alive."""
+        return self._each(self._peak_layer)
+
+    @cached_property
+    def receptive_field(self) -> Any:
+        """Pixels that one position of the last map sees: a number, or (rows, columns) where they differ."""
+        return self._both_axes(0)
+
+    @cached_property
+    def stride(self) -> Any:
+        """Pixels between neighbouring positions of the last map: a number, or (vertical, horizontal)."""
+        return self._both_axes(1)
+
+    @cached_property
+    def longest_path(self) -> Dim:
+        """Layers on the longest way from input to output."""
+
+        def longest(network: Network) -> int:
+            import networkx as nx
+
+            return int(nx.dag_longest_path_length(network.graph, weight=None))
+
+        return self._each(longest)
+
+    @cached_property
+    def layer_count(self) -> Dim:
+        return self._each(lambda network: len(network.layers))
+
+    @cached_property
+    def feasible(self) -> Any:
+        """Whether each model of a batch can exist; one model that cannot is an error instead."""
+        return self._each(lambda network: dims.negated(network.infeasible))
+
+    @cached_property
+    def totals(self) -> dict[str, Any]:
+        """Every total under the name that reports use."""
+        return {name: self.layer_count if name == "layers" else getattr(self, name) for name in TOTALS}
+
+    @cached_property
+    def layers(self) -> list[LayerCost]:
+        """A row for each layer, in the file's order. For a batch, see `network`."""
+        if is_array(self.macs):
+            raise ArchcostError("layers are listed for one model; this is a batch")
+        allocates = self._schedule(self.network).allocates
+        return [self._row(layer, allocates.get(layer.name)) for layer in self.network.layers]
+
+    def _row(self, layer: Layer, allocated: Amount | None) -> LayerCost:
+        cost, op = layer.cost, layer.op
+        params, buffers = cost.params.value, cost.buffers.value
+        moved = sum(shape.elements for shape in (*layer.input_shapes, layer.output_shape)) * self.batch
+        elements = allocated.value * self.batch if allocated else 0
+        size = DTYPES[self.dtype]
+        source = layer.input_shapes[0]
+        return LayerCost(
+            name=layer.name,
+            kind=layer.kind,
+            block=layer.block,
+            kernel=getattr(op, "kernel", None),
+            stride=getattr(op, "step", getattr(op, "stride", None)),
+            groups=source.channels if layer.kind == "depthwise" else getattr(op, "groups", None),
+            input_shapes=layer.input_shapes,
+            output_shape=layer.output_shape,
+            macs=cost.macs.value,
+            params=params,
+            buffers=buffers,
+            activation_elements=elements,
+            activation_bytes=elements * size,
+            bytes_moved=(moved + params + buffers) * size if op.moves_data else 0,
+            formula=str(cost.macs),
+        )
+
+    @property
+    def _element_bytes(self) -> int:
+        return DTYPES[self.dtype] * self.batch
+
+    def _schedule(self, network: Network) -> Schedule:
+        known = self.__dict__.setdefault("_schedules", {})
+        if id(network) not in known:
+            known[id(network)] = schedule(network, self.inplace)
+        found: Schedule = known[id(network)]
+        return found
+
+    def _each(self, measure: Callable[[Network], Any]) -> Any:
+        """One figure of each model: measured on the distinct ones, then spread over the rows."""
+        if self._parts[0].rows is None:
+            return measure(self._parts[0].network)
+        return Part.joined((part, measure(part.network)) for part in self._parts)
+
+    def _peak_layer(self, network: Network) -> Any:
+        steps = self._schedule(network).steps
+        peak: Any = 0
+        at: Any = 0
+        for index, (_, alive) in enumerate(steps):
+            elements = alive.value
+            more = elements > peak
+            at = dims.choose(more, index, at)
+            peak = dims.larger(peak, elements)
+        names = [name for name, _ in steps] or [None]
+        if not is_array(at):
+            return names[at]
+        import numpy as np
+
+        return np.array(names)[at]
+
+    def _both_axes(self, which: int) -> Any:
+        def along(axis: int) -> Any:
+            return self._each(lambda network: receptive_field(network)[which][axis])
+
+        rows, columns = along(0), along(1)
+        same = (rows == columns).all() if is_array(rows) else rows == columns
+        return rows if same else (rows, columns)
+
+
+def group(layers: Iterable[LayerCost], by: str) -> dict[str, list[LayerCost]]:
+    """Layers by kind, or by the block of the outermost list that they stand in."""
+    groups: dict[str, list[LayerCost]] = {}
+    for layer in layers:
+        key = layer.kind if by == "kind" else (layer.block or layer.name).split(".")[0]
+        groups.setdefault(key, []).append(layer)
+    return groups

@@ -1,0 +1,68 @@
+"""Which tensors are alive while each layer runs, in the file's order.
+
+A layer's output takes memory of its own, unless it is a view of its input, or works in place because nobody
+else reads that input. Memory is freed after its last reader. The network's input lives until its last use;
+outputs that nobody reads live to the end. Weights are not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archcost.cost import Amount
+from archcost.graph import INPUT, Network
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """steps: (layer, elements alive while it runs), for the layers that allocate; allocates: their outputs."""
+
+    steps: list[tuple[str, Amount]]
+    allocates: dict[str, Amount]
+
+
+def schedule(network: Network, inplace: bool = True) -> Schedule:
+    """Liveness over the file's order, in elements of one sample."""
+    owner = _owners(network, inplace)
+    size = {INPUT: Amount.product(*network.input_shape)}
+    size |= {layer.name: Amount.product(*layer.output_shape) for layer in network.layers if owner[layer.name] == layer.name}
+    last = _last_uses(network, owner)
+    ending: dict[int, list[str]] = {}
+    for name, index in last.items():
+        ending.setdefault(index, []).append(name)
+    steps: list[tuple[str, Amount]] = []
+    alive = {INPUT: size[INPUT]}
+    for index, layer in enumerate(network.layers):
+        if owner[layer.name] == layer.name:
+            alive[layer.name] = size[layer.name]
+            # Only where memory is taken can the sum reach a new maximum.
+            steps.append((layer.name, Amount(product for amount in alive.values() for product in amount)))
+        for name in ending.get(index, ()):
+            del alive[name]
+    return Schedule(steps, {name: amount for name, amount in size.items() if name != INPUT})
+
+
+def _owners(network: Network, inplace: bool) -> dict[str, str]:
+    """For each tensor the one whose memory it lives in."""
+    graph = network.graph
+    owner = {INPUT: INPUT}
+    shared: dict[str, bool] = {INPUT: graph.out_degree(INPUT) > 1}
+    for layer in network.layers:
+        storage, source = layer.op.storage, layer.inputs[0]
+        if storage == "view" or (storage == "in_place" and inplace and not shared[source]):
+            owner[layer.name] = owner[source]
+            shared[layer.name] = graph.out_degree(layer.name) > 1 or shared[source]
+        else:
+            owner[layer.name] = layer.name
+            shared[layer.name] = graph.out_degree(layer.name) > 1
+    return owner
+
+
+def _last_uses(network: Network, owner: dict[str, str]) -> dict[str, int]:
+    """The index of the layer after which each memory is freed; what is never freed is left out."""
+    last: dict[str, int] = {}
+    kept = {owner[name] for name, degree in network.graph.out_degree if degree == 0}
+    for index, layer in enumerate(network.layers):
+        for source in layer.inputs:
+            last[owner[source]] = index
+    return {name: index for name, index in last.items() if name not in kept}

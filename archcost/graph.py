@@ -161,7 +161,8 @@ class _Builder:
     def reject(self, condition: Condition, message: str, mark: Mark | None) -> bool:
         """Whether the condition is a problem for one model; in a batch it marks its rows."""
         if is_array(condition):
-            self.infeasible = condition | self.infeasible
+            if condition.any():
+                self.infeasible = condition | self.infeasible
             return False
         if condition:
             self.problem(message, mark)
@@ -237,9 +238,12 @@ class _Builder:
             times = self.times(item, scope, sources)
         except _Unknown:
             kind = times = None
-        if times == 0:
-            return current
         wanted = item.beside.get("name")
+        if times == 0:
+            # A layer that is left out passes its input on, under its name too.
+            if wanted is not None and isinstance(wanted.value, str):
+                scope.tensors[wanted.value] = sources[0]
+            return current
         for _ in range(times or 1):
             alone = kinds[item.kind] == 1 and "repeat" not in item.beside
             name = self.name(item, scope, kind or item.kind, alone, numbers)
@@ -422,14 +426,18 @@ class _Builder:
         for condition, template, *values in op.problems(source):
             if condition is not False and condition is not True and not is_array(condition):
                 condition = bool(condition)
-            if is_array(condition) or condition:
+            if is_array(condition):
+                self.reject(condition, "", None)
+            elif condition:
                 wrong |= self.reject(condition, f"{kind}: " + template.format(*values), item.mark)
         if wrong:
             return None
         shape = op.shape(source)
         for size in shape:
-            if is_array(size) or size < 1:
-                wrong |= self.reject(size < 1, f"{kind}: the output of {_listed(shapes)} would be {shape}", item.mark)
+            if is_array(size):
+                self.reject(size < 1, "", None)
+            elif size < 1:
+                wrong |= self.reject(True, f"{kind}: the output of {_listed(shapes)} would be {shape}", item.mark)
         if wrong:
             return None
         inputs = tuple(source for source in sources if source is not None)

@@ -11,7 +11,7 @@ from archcost import dims
 from archcost.analysis import sums
 from archcost.analysis.memory import Schedule, schedule
 from archcost.analysis.receptive import receptive_field
-from archcost.analysis.rows import Part, parts
+from archcost.analysis.rows import Part, masked, parts
 from archcost.cost import Amount
 from archcost.dims import Dim, is_array
 from archcost.errors import ArchcostError
@@ -163,8 +163,8 @@ class Analysis:
 
     @cached_property
     def feasible(self) -> Any:
-        """Whether each model of a batch can exist; one model that cannot is an error instead."""
-        return self._each(lambda network: dims.negated(network.infeasible))
+        """Whether each model of a batch can exist (its figures are masked where not); one model that cannot is an error."""
+        return dims.negated(self._infeasible)
 
     @cached_property
     def totals(self) -> dict[str, Any]:
@@ -219,7 +219,13 @@ class Analysis:
         """One figure of each model: measured on the distinct ones, then spread over the rows."""
         if self._parts[0].rows is None:
             return measure(self._parts[0].network)
-        return Part.joined((part, measure(part.network)) for part in self._parts)
+        return masked(Part.joined((part, measure(part.network)) for part in self._parts), self._infeasible)
+
+    @cached_property
+    def _infeasible(self) -> Any:
+        if self._parts[0].rows is None:
+            return False
+        return Part.joined((part, part.network.infeasible) for part in self._parts)
 
     def _peak_layer(self, network: Network) -> Any:
         steps = self._schedule(network).steps

@@ -83,6 +83,15 @@ class Part:
         return result.reshape(shape)
 
 
+def masked(figure: Any, infeasible: Any) -> Any:
+    """The figure with the rows that cannot exist masked out, if there are any."""
+    if not is_array(infeasible) or not infeasible.any():
+        return figure
+    import numpy as np
+
+    return np.ma.masked_array(figure, infeasible)
+
+
 def parts(document: Document, settings: Settings) -> list[Part]:
     """The distinct networks behind settings: one for a single model.
 

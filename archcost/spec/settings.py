@@ -63,11 +63,13 @@ def _resolution(document: Document, rho: object, resolution: object) -> tuple[Di
         return None
     if rho is not None:
         factor = _multiplier("rho", rho)
-        return _size(dims.nearest(own[1] * factor)), _size(dims.nearest(own[2] * factor))
+        rows = _size(dims.nearest(own[1] * factor))
+        return rows, rows if own[1] == own[2] else _size(dims.nearest(own[2] * factor))
     if resolution is None:
         return own[1], own[2]
     height, width = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
-    return _size(height), _size(width)
+    rows = _size(height)
+    return rows, rows if width is height else _size(width)
 
 
 def _size(value: object) -> Dim:

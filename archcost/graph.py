@@ -337,9 +337,10 @@ class _Builder:
                 base, alone = node.value, "repeat" not in item.beside
         if alone and base not in scope.tensors:
             return base
+        joint = "_" if base[-1].isdigit() else ""
         while True:
             numbers[base] += 1
-            name = f"{base}{numbers[base]}"
+            name = f"{base}{joint}{numbers[base]}"
             if name not in scope.tensors:
                 return name
 

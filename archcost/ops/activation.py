@@ -10,10 +10,10 @@ from archcost.ops.base import Reach, Recipe, Storage, Unary
 from archcost.shape import TensorShape
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Activation(Unary):
     """x -> same; no multiply-adds, no parameters"""
 
-    __slots__ = ()
     storage: ClassVar[Storage] = "in_place"
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
@@ -23,80 +23,80 @@ class Activation(Unary):
         return Recipe(self.kind)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class ReLU(Activation):
     """max(x, 0)"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "relu"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class ReLU6(Activation):
     """min(max(x, 0), 6)"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "relu6"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class LeakyReLU(Activation):
     """x where positive, else x / 100"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "leaky_relu"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class ELU(Activation):
     """x where positive, else e^x - 1"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "elu"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class HardSwish(Activation):
     """x · min(max(x + 3, 0), 6) / 6"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "hard_swish"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class HardSigmoid(Activation):
     """min(max(x + 3, 0), 6) / 6"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "hard_sigmoid"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class SiLU(Activation):
     """x / (1 + e^-x), also called swish"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "silu"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class GELU(Activation):
     """x · Φ(x)"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "gelu"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Sigmoid(Activation):
     """1 / (1 + e^-x)"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "sigmoid"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Tanh(Activation):
     """tanh x"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "tanh"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Softmax(Activation):
     """e^x over the sum of e^x along the channels of a map, or the last size; its output is new memory"""
 
+    __slots__ = ()
     kind: ClassVar[str] = "softmax"
     storage: ClassVar[Storage] = "own"
 

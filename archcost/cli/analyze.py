@@ -1,0 +1,63 @@
+"""archcost analyze"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archcost.cli import options
+from archcost.cli.output import deliver, format_of
+
+FORMATS = ("table", "markdown", "csv", "json")
+ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
+
+
+@click.command(name="analyze")
+@options.spec_argument
+@options.settings_options
+@options.memory_options
+@click.option("--by", type=click.Choice(["block", "kind"]), help="Sum the layers of each block or kind.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
+@options.output_option
+def command(
+    spec: str,
+    alpha: str | None,
+    rho: str | None,
+    resolution: str | None,
+    assignments: tuple[str, ...],
+    by: str | None,
+    form: str | None,
+    output: str | None,
+    **memory: Any,
+) -> None:
+    """Multiply-adds, parameters and memory, layer by layer.
+
+    SPEC is the path of a YAML file or a name from the zoo (see `archcost specs`), with settings after an @
+    if you like.
+
+    \b
+    archcost analyze specs/mobilenetv1.yaml
+    archcost analyze mobilenetv1 --alpha 0.5 --resolution 160
+    archcost analyze mobilenetv1@alpha=0.5,resolution=160,depth=0 --by block
+    archcost analyze resnet50 --batch 32 --dtype float16 --format json -o resnet50.json
+    """
+    analysis = options.read(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory)
+    form = format_of(form, output, ENDINGS, "table")
+    if form == "json":
+        from archcost.reports import json
+
+        text = json.dumps(analysis.to_dict(by))
+    elif form == "csv":
+        from archcost.reports import csv
+
+        text = csv.analysis(analysis, by)
+    elif form == "markdown":
+        from archcost.reports import markdown
+
+        text = markdown.analysis(analysis, by)
+    else:
+        from archcost.reports import table
+
+        text = table.analysis(analysis, by, None if output else table.terminal_width())
+    deliver(text, output)

@@ -1,0 +1,106 @@
+"""The columns of a cost table, once: every form of output picks from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from archcost.analysis import LayerCost
+from archcost.reports import units
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: a layer, a group of layers, or the total. Counts for one sample, elements and bytes for the batch."""
+
+    name: str
+    kind: str
+    window: str
+    groups: str
+    input: str
+    output: str
+    layers: int
+    macs: int
+    params: int
+    buffers: int
+    activation_elements: int
+    activation_bytes: int
+    bytes_moved: int
+    intensity: float | None
+    share: float
+    formula: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """title: for people; key: for machines; text, raw: a row's cell for either; importance: 1 stays longest."""
+
+    title: str
+    key: str
+    text: Callable[[Row], str]
+    raw: Callable[[Row], Any]
+    numeric: bool = True
+    importance: int = 1
+
+
+def _counted(title: str, key: str, importance: int) -> Column:
+    return Column(title, key, lambda row: units.count(getattr(row, key)), lambda row: getattr(row, key), True, importance)
+
+
+def _said(title: str, key: str, importance: int) -> Column:
+    return Column(title, key, lambda row: str(getattr(row, key)), lambda row: getattr(row, key), False, importance)
+
+
+NAME = _said("layer", "name", 1)
+KIND = _said("kind", "kind", 5)
+WINDOW = _said("kernel/stride", "window", 8)
+GROUPS = _said("groups", "groups", 9)
+INPUT = _said("input", "input", 7)
+OUTPUT = _said("output", "output", 2)
+LAYERS = _counted("layers", "layers", 3)
+MACS = _counted("macs", "macs", 1)
+PARAMS = _counted("params", "params", 1)
+ACTIVATIONS = _counted("activations", "activation_elements", 4)
+MOVED = _counted("bytes moved", "bytes_moved", 6)
+INTENSITY = Column(
+    "flops/byte",
+    "intensity",
+    lambda row: "" if row.intensity is None else f"{row.intensity:.2f}",
+    lambda row: row.intensity,
+    importance=7,
+)
+SHARE = Column("share", "share", lambda row: f"{100 * row.share:.2f} %", lambda row: row.share, importance=2)
+
+LAYER_COLUMNS = (NAME, KIND, WINDOW, GROUPS, INPUT, OUTPUT, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
+GROUP_COLUMNS = (NAME, LAYERS, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
+
+
+def layer_row(layer: LayerCost, total_macs: Any, batch: int) -> Row:
+    kernel, stride = units.pair(layer.kernel), units.pair(layer.stride)
+    return Row(
+        name=layer.name,
+        kind=layer.kind,
+        window=f"{kernel}/{stride}" if kernel else "",
+        groups=str(layer.groups) if layer.groups not in (None, 1) else "",
+        input=" ".join(units.shape(shape) for shape in layer.input_shapes[:2]) + (" …" if len(layer.input_shapes) > 2 else ""),
+        output=units.shape(layer.output_shape),
+        layers=1,
+        formula=layer.formula,
+        **_figures([layer], total_macs, batch),
+    )
+
+
+def group_row(name: str, layers: Iterable[LayerCost], total_macs: Any, batch: int) -> Row:
+    """Several layers as one line."""
+    layers = list(layers)
+    return Row(name, "", "", "", "", "", len(layers), **_figures(layers, total_macs, batch))
+
+
+def _figures(layers: list[LayerCost], total_macs: Any, batch: int) -> dict[str, Any]:
+    names = ("macs", "params", "buffers", "activation_elements", "activation_bytes", "bytes_moved")
+    found = {name: sum(getattr(layer, name) for layer in layers) for name in names}
+    moved = found["bytes_moved"]
+    found["intensity"] = 2 * found["macs"] * batch / moved if moved else None
+    found["share"] = found["macs"] / total_macs if total_macs else 0.0
+    return found

@@ -1,0 +1,81 @@
+"""What a report of one model holds, whatever its form: rows, their sum, totals, shares by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archcost.analysis import Analysis, group
+from archcost.dims import as_float
+from archcost.reports import units
+from archcost.reports.columns import GROUP_COLUMNS, LAYER_COLUMNS, Column, Row, group_row, layer_row
+
+CONVENTION = "macs: multiply-adds of convolutions, linear layers and matrix products; flops = 2 × macs"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """title: spec and settings; rows under columns; total: their sum; facts: labelled totals; kinds: sums by kind."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: list[Row]
+    total: Row
+    facts: list[tuple[str, str]]
+    kinds: list[Row]
+
+
+def content(analysis: Analysis, by: str | None = None) -> Content:
+    """The parts of a report; `by` puts blocks or kinds in the place of layers."""
+    layers, macs, batch = analysis.layers, analysis.macs, analysis.batch
+    rows = [layer_row(layer, macs, batch) for layer in layers]
+    if by is not None:
+        rows = [group_row(name, members, macs, batch) for name, members in group(layers, by).items()]
+    kinds = [group_row(name, members, macs, batch) for name, members in group(layers, "kind").items()]
+    kinds = sorted((row for row in kinds if row.macs or row.params), key=lambda row: (-row.macs, -row.params))
+    total = group_row("total", layers, macs, batch)
+    return Content(title(analysis), GROUP_COLUMNS if by else LAYER_COLUMNS, rows, total, facts(analysis), kinds)
+
+
+def title(analysis: Analysis) -> str:
+    settings = analysis.settings
+    parts = [f"α = {_number(settings.alpha)}"]
+    shape = analysis.network.input_shape
+    parts.append(f"input {units.shape(shape)}")
+    parts += [f"{name} = {_number(value)}" for name, value in settings.parameters.items()]
+    parts.append(f"batch {analysis.batch}, {analysis.dtype}")
+    return f"{analysis.document.name}: " + ", ".join(parts)
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, (str, bool)) else f"{as_float(value):.12g}"
+
+
+def facts(analysis: Analysis) -> list[tuple[str, str]]:
+    """Every total with its label, in the order of the JSON."""
+
+    def counted(number: Any) -> str:
+        return f"{units.count(number)} ({units.short(number)})" if number >= 1000 else units.count(number)
+
+    def sized(number: Any) -> str:
+        return f"{units.count(number)} ({units.bytes_(number)})"
+
+    at = f" at {analysis.peak_at}" if analysis.peak_at else ""
+    found = [
+        ("macs", counted(analysis.macs)),
+        ("flops (2 × macs)", counted(analysis.flops)),
+        ("params (trainable)", counted(analysis.params)),
+        ("buffers (running mean, variance)", counted(analysis.buffers)),
+        (f"weights in {analysis.dtype}, bytes", sized(analysis.weight_bytes)),
+        ("activations, bytes", sized(analysis.activation_bytes)),
+        ("peak activations, bytes", sized(analysis.peak_activation_bytes) + at),
+    ]
+    if analysis.receptive_field is not None:
+        field, stride = (_axes(figure) for figure in (analysis.receptive_field, analysis.stride))
+        found.append(("receptive field, stride", f"{field}, {stride} pixels"))
+    found.append(("layers, longest path", f"{analysis.layer_count}, {analysis.longest_path}"))
+    return found
+
+
+def _axes(figure: Any) -> str:
+    return "×".join(map(str, figure)) if isinstance(figure, tuple) else str(figure)

@@ -1,0 +1,57 @@
+"""CSV: a header of stable names, a row for each layer or variant, plain numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from archcost.analysis import TOTALS, Analysis, Sweep
+from archcost.dims import as_float, is_array
+from archcost.reports.content import content
+
+_LAYER_ONLY = ("kind", "window", "groups", "input", "output", "formula")
+
+
+def analysis(analysis: Analysis, by: str | None = None) -> str:
+    """Layers or groups of one model; the models of a batch."""
+    if is_array(analysis.macs):
+        return _batch(analysis)
+    report = content(analysis, by)
+    left_out = ("layers",) if by is None else _LAYER_ONLY
+    names = [name for name in report.total.__slots__ if name not in left_out]  # type: ignore[attr-defined]
+    return _text(names, ([_cell(getattr(row, name)) for name in names] for row in report.rows))
+
+
+def sweep(sweep: Sweep) -> str:
+    rows = ([_cell(cell) for cell in row.values()] for row in sweep.rows())
+    return _text(list(sweep.columns), rows)
+
+
+def _batch(analysis: Analysis) -> str:
+    import numpy as np
+
+    chosen = analysis.settings
+    given: dict[str, Any] = {"alpha": as_float(chosen.alpha)}
+    if chosen.resolution is not None:
+        given |= {"height": chosen.resolution[0], "width": chosen.resolution[1]}
+    given |= {name: value if isinstance(value, str) else as_float(value) for name, value in chosen.parameters.items()}
+    columns = {**given, **{name: analysis.totals[name] for name in TOTALS if not isinstance(analysis.totals[name], tuple)}}
+    shape = np.shape(analysis.macs)
+    flat = [np.ma.ravel(value).tolist() if is_array(value) and value.shape == shape else np.broadcast_to(value, shape).ravel().tolist() for value in columns.values()]
+    return _text(list(columns), (map(_cell, row) for row in zip(*flat, strict=True)))
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _text(header: list[str], rows: Iterable[Iterable[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()

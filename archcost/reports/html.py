@@ -1,0 +1,39 @@
+"""HTML tables for notebooks; every text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from archcost.analysis import Analysis, Sweep
+from archcost.dims import is_array
+from archcost.reports.content import CONVENTION, content
+from archcost.reports.units import count
+
+MOST_ROWS = 200
+
+
+def analysis(analysis: Analysis) -> str:
+    if is_array(analysis.macs):
+        return f"<p>{escape(analysis.document.name)}: a batch of {analysis.macs.size:,} models</p>"
+    report = content(analysis)
+    cells = [[column.text(row) for column in report.columns] for row in [*report.rows, report.total]]
+    layers = table([column.title for column in report.columns], cells)
+    facts = table(["total", ""], report.facts)
+    return f"<h4>{escape(report.title)}</h4>{facts}<details open><summary>layers</summary>{layers}</details><p>{escape(CONVENTION)}</p>"
+
+
+def sweep(sweep: Sweep) -> str:
+    rows: list[list[str]] = []
+    for row in sweep.rows():
+        rows.append(["" if cell is None else count(cell) if isinstance(cell, int) else str(cell) for cell in row.values()])
+        if len(rows) == MOST_ROWS:
+            break
+    more = f"<p>the first {MOST_ROWS} of {len(sweep):,} variants</p>" if len(sweep) > MOST_ROWS else ""
+    return table(list(sweep.columns), rows) + more
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,84 @@
+"""JSON, documented in README: stable names, plain integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcost.analysis import SCHEMA_VERSION, TOTALS, Analysis, Sweep
+from archcost.dims import Ratio, as_float, is_array
+from archcost.reports.columns import group_row
+from archcost.analysis import group
+
+
+def dumps(data: Any) -> str:
+    import json
+
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def analysis(analysis: Analysis, by: str | None = None) -> dict[str, Any]:
+    """One model: settings, totals, layers, and groups if asked for. A batch: settings and totals as lists."""
+    totals = {name: plain(value) for name, value in analysis.totals.items()}
+    data: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "spec": analysis.document.name,
+        "settings": settings(analysis),
+        "totals": totals,
+    }
+    if is_array(analysis.macs):
+        return {**data, "feasible": plain(analysis.feasible)}
+    data["layers"] = [
+        {
+            "name": layer.name,
+            "kind": layer.kind,
+            "block": layer.block,
+            "input_shapes": [list(shape) for shape in layer.input_shapes],
+            "output_shape": list(layer.output_shape),
+            "macs": layer.macs,
+            "params": layer.params,
+            "buffers": layer.buffers,
+            "activation_bytes": layer.activation_bytes,
+            "bytes_moved": layer.bytes_moved,
+            "formula": layer.formula,
+            "kernel": plain(layer.kernel),
+            "stride": plain(layer.stride),
+            "groups": layer.groups,
+        }
+        for layer in analysis.layers
+    ]
+    if by is not None:
+        data["groups"] = groups(analysis, by)
+    return data
+
+
+def settings(analysis: Analysis) -> dict[str, Any]:
+    chosen = analysis.settings
+    return {
+        "alpha": plain(chosen.alpha),
+        "resolution": plain(chosen.resolution),
+        "batch": analysis.batch,
+        "dtype": analysis.dtype,
+        "parameters": {name: plain(value) for name, value in chosen.parameters.items()},
+    }
+
+
+def groups(analysis: Analysis, by: str) -> list[dict[str, Any]]:
+    names = ("name", "layers", "macs", "params", "buffers", "activation_bytes", "bytes_moved", "share")
+    rows = [group_row(name, members, analysis.macs, analysis.batch) for name, members in group(analysis.layers, by).items()]
+    return [{name: getattr(row, name) for name in names} for row in rows]
+
+
+def sweep(sweep: Sweep) -> dict[str, Any]:
+    return {"spec": sweep.document.name, "rows": list(sweep.rows())}
+
+
+def plain(value: Any) -> Any:
+    """A figure as JSON has it: numbers, texts, lists."""
+    if isinstance(value, Ratio):
+        return plain(as_float(value))
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value.tolist() if is_array(value) else value
+
+
+__all__ = ["TOTALS", "analysis", "dumps", "groups", "sweep"]

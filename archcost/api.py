@@ -105,7 +105,16 @@ class Model:
         alphas = list(alpha) if alpha is not None else [fixed["alpha"]]
         sizes = list(resolution) if resolution is not None else [fixed["resolution"]]
         rho = fixed["rho"] if resolution is None else None
-        return Sweep(self.document, alphas, sizes, {**{k: [v] for k, v in fixed["parameters"].items()}, **chosen}, rho, batch, dtype, inplace)
+        return Sweep(
+            self.document,
+            alphas,
+            sizes,
+            {**{k: [v] for k, v in fixed["parameters"].items()}, **chosen},
+            rho,
+            batch,
+            dtype,
+            inplace,
+        )
 
     def validate(self, **settings: Any) -> Validation:
         """Builds the PyTorch module and compares it layer by layer; needs the extra `torch`."""
@@ -156,5 +165,7 @@ def _live() -> Any:
     try:
         from archcost.live import validate as live
     except ImportError as error:
-        raise ArchcostError(f"{error.name} is not installed; validation needs it: pip install 'archcost[torch]'") from None
+        raise ArchcostError(
+            f"{error.name} is not installed; validation needs it: pip install 'archcost[torch]'"
+        ) from None
     return live

@@ -11,11 +11,10 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    Dim: TypeAlias = int | NDArray[np.int64]
-    Condition: TypeAlias = bool | NDArray[np.bool_]
+    Dim: TypeAlias = int | NDArray[Any]
+    Condition: TypeAlias = bool | NDArray[Any]
 else:
     Dim = Condition = Any
 

@@ -35,6 +35,8 @@ class SpecError(ArchcostError):
     lines: list[str] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
+        problems = sorted(self.problems, key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
+        self.problems = tuple(problems)
         super().__init__(self.file, self.problems)
 
     def __str__(self) -> str:

@@ -63,7 +63,7 @@ class LayerCost:
     formula: str
 
     @property
-    def flops(self) -> Dim:
+    def flops(self) -> Any:
         return 2 * self.macs
 
 
@@ -96,37 +96,37 @@ class Analysis:
         return self._parts[0].network
 
     @cached_property
-    def macs(self) -> Dim:
+    def macs(self) -> Any:
         """Multiply-adds of convolutions, linear layers and matrix products."""
         return self._each(lambda network: sums.total(layer.cost.macs for layer in network.layers))
 
     @property
-    def flops(self) -> Dim:
+    def flops(self) -> Any:
         """Twice the macs."""
         return 2 * self.macs
 
     @cached_property
-    def params(self) -> Dim:
+    def params(self) -> Any:
         """Trainable parameters."""
         return self._each(lambda network: sums.total(layer.cost.params for layer in network.layers))
 
     @cached_property
-    def buffers(self) -> Dim:
+    def buffers(self) -> Any:
         """Running means and variances."""
         return self._each(lambda network: sums.total(layer.cost.buffers for layer in network.layers))
 
     @property
-    def weight_bytes(self) -> Dim:
+    def weight_bytes(self) -> Any:
         return (self.params + self.buffers) * DTYPES[self.dtype]
 
     @cached_property
-    def activation_bytes(self) -> Dim:
+    def activation_bytes(self) -> Any:
         """All outputs that allocate, the input excluded."""
         elements = self._each(lambda network: sums.total(self._schedule(network).allocates.values()))
         return elements * self._element_bytes
 
     @cached_property
-    def peak_activation_bytes(self) -> Dim:
+    def peak_activation_bytes(self) -> Any:
         """The most that is alive at once, weights excluded."""
         elements = self._each(lambda network: sums.maximum(alive for _, alive in self._schedule(network).steps))
         return elements * self._element_bytes
@@ -147,7 +147,7 @@ class Analysis:
         return self._both_axes(1)
 
     @cached_property
-    def longest_path(self) -> Dim:
+    def longest_path(self) -> Any:
         """Layers on the longest way from input to output."""
 
         def longest(network: Network) -> int:
@@ -158,12 +158,12 @@ class Analysis:
         return self._each(longest)
 
     @cached_property
-    def layer_count(self) -> Dim:
+    def layer_count(self) -> Any:
         return self._each(lambda network: len(network.layers))
 
     @cached_property
     def feasible(self) -> Any:
-        """Whether each model of a batch can exist (its figures are masked where not); one model that cannot is an error."""
+        """Whether each model of a batch can exist; where not, its figures are masked."""
         return dims.negated(self._infeasible)
 
     @cached_property
@@ -236,7 +236,7 @@ class Analysis:
             more = elements > peak
             at = dims.choose(more, index, at)
             peak = dims.larger(peak, elements)
-        names = [name for name, _ in steps] or [None]
+        names: list[str | None] = [name for name, _ in steps] or [None]
         if not is_array(at):
             return names[at]
         import numpy as np

@@ -25,7 +25,9 @@ def schedule(network: Network, inplace: bool = True) -> Schedule:
     """Liveness over the file's order, in elements of one sample."""
     owner = _owners(network, inplace)
     size = {INPUT: Amount.product(*network.input_shape)}
-    size |= {layer.name: Amount.product(*layer.output_shape) for layer in network.layers if owner[layer.name] == layer.name}
+    size |= {
+        layer.name: Amount.product(*layer.output_shape) for layer in network.layers if owner[layer.name] == layer.name
+    }
     last = _last_uses(network, owner)
     ending: dict[int, list[str]] = {}
     for name, index in last.items():

@@ -49,7 +49,9 @@ def _joined(fields: list[tuple[Axes, Axes]]) -> tuple[Axes, Axes] | None:
         return None
     result = fields[0]
     for field in fields[1:]:
-        result = tuple(tuple(_larger(a, b) for a, b in zip(x, y, strict=True)) for x, y in zip(result, field, strict=True))  # type: ignore[assignment]
+        result = tuple(
+            tuple(_larger(a, b) for a, b in zip(x, y, strict=True)) for x, y in zip(result, field, strict=True)
+        )  # type: ignore[assignment]
     return result
 
 

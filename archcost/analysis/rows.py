@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archcost import dims
-from archcost.analysis import sums
 from archcost.dims import Ratio, is_array
 from archcost.errors import ArchcostError
-from archcost.graph import Network, Varies, build
+from archcost.graph import Network, build
 from archcost.spec.document import Document
+from archcost.spec.scope import Varies
 from archcost.spec.settings import Settings
 
 if TYPE_CHECKING:
@@ -221,15 +221,14 @@ def _alpha_classes(document: Document, alpha: Any, known: Network) -> tuple[Any,
     numerator, denominator = dims.parts(alpha)
     if not is_array(numerator):
         return [numerator], 0
-    if known.alpha_read or is_array(denominator):
-        key = numerator
-    else:
+    key: Any = numerator
+    if not known.alpha_read and not is_array(denominator):
         # Every width grows with α, so two rows with the same sum of widths have the same widths.
         key = sum(
             document.scaling.scaled(Ratio.reduced(*size), Ratio(numerator, denominator), scale)
             for size, scale in known.widths
         )
-        if not is_array(key):
+        if not is_array(key):  # nothing scales
             key = numerator * 0
     classes, representatives = _classes(key.ravel())
     return numerator.ravel()[representatives], classes.reshape(numerator.shape)

@@ -43,19 +43,20 @@ class Sweep:
     @cached_property
     def columns(self) -> dict[str, Any]:
         """Column name -> array, all of one length: settings, then totals (masked where a variant cannot exist)."""
-        import numpy as np
 
         if not 1 <= len(self) <= MOST_ROWS:
             raise ArchcostError(f"a sweep of {len(self):,} variants; it takes from 1 to {MOST_ROWS:,}")
-        tables = [self._table(dict(zip(self.parameters, combination, strict=True))) for combination in itertools.product(*self.parameters.values())]
-        return {name: np.ma.concatenate([t[name] for t in tables]) if any(np.ma.isMaskedArray(t[name]) for t in tables) else np.concatenate([t[name] for t in tables]) for name in tables[0]}
+        tables = [
+            self._table(dict(zip(self.parameters, combination, strict=True)))
+            for combination in itertools.product(*self.parameters.values())
+        ]
+        return {name: _joined([table[name] for table in tables]) for name in tables[0]}
 
     @property
     def infeasible(self) -> int:
         """How many variants cannot exist."""
-        import numpy as np
-
-        return int(np.ma.count_masked(self.columns["macs"]))
+        mask = getattr(self.columns["macs"], "mask", False)
+        return int(mask.sum()) if is_array(mask) else 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One variant after the other, with None for what a variant that cannot exist has not."""
@@ -95,6 +96,14 @@ def _column(values: list[Any]) -> Any:
 
     parts = [dims.parts(value) for value in values]
     return dims.Ratio(np.array([n * (dims.UNIT // d) for n, d in parts])[:, None], dims.UNIT)
+
+
+def _joined(columns: list[Any]) -> Any:
+    import numpy as np
+
+    masked: Any = np.ma
+    join = masked.concatenate if any(masked.isMaskedArray(column) for column in columns) else np.concatenate
+    return join(columns)
 
 
 def _flat(total: Any, shape: tuple[int, ...]) -> Any:

@@ -27,7 +27,9 @@ class _Commands(click.Group):
         command: click.Command = importlib.import_module(f"archcost.cli.{name}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         from archcost.spec.names import unknown
 
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:

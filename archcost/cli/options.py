@@ -11,8 +11,6 @@ from archcost.analysis import DTYPES
 from archcost.api import Model, load
 from archcost.spec import ranges
 
-SPEC = "SPEC is the path of a YAML file or a name from the zoo (see `archcost specs`), with settings after an @ if you like."
-
 
 def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("spec")(command)
@@ -21,7 +19,9 @@ def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """α, ρ or the resolution, and the spec's parameters."""
     for option in (
-        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A parameter of the spec; repeatable."),
+        click.option(
+            "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A parameter of the spec; repeatable."
+        ),
         click.option("--resolution", metavar="SIZE", help="Input size: 160, or height × width as 160x192."),
         click.option("--rho", metavar="ρ", help="Resolution multiplier; sizes go to the nearest integer."),
         click.option("--alpha", metavar="α", help="Width multiplier."),
@@ -33,9 +33,22 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Batch, dtype, and whether layers work in place."""
     for option in (
-        click.option("--inplace/--no-inplace", default=True, help="BN, activations and dropout overwrite their input where nobody else reads it.", show_default=True),
-        click.option("--dtype", default="float32", type=click.Choice(list(DTYPES)), show_default=True, help="Of weights and activations."),
-        click.option("--batch", default=1, type=int, show_default=True, help="Samples at once; it scales bytes and activations."),
+        click.option(
+            "--inplace/--no-inplace",
+            default=True,
+            help="BN, activations and dropout overwrite their input where nobody else reads it.",
+            show_default=True,
+        ),
+        click.option(
+            "--dtype",
+            default="float32",
+            type=click.Choice(list(DTYPES)),
+            show_default=True,
+            help="Of weights and activations.",
+        ),
+        click.option(
+            "--batch", default=1, type=int, show_default=True, help="Samples at once; it scales bytes and activations."
+        ),
     ):
         command = option(command)
     return command

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
-
-import click
 
 from archcost.errors import ArchcostError
 
@@ -24,8 +23,8 @@ def deliver(content: str | bytes, output: str | None) -> None:
     Raises ArchcostError where the file cannot be written; what stood there before then stays.
     """
     if output is None or output == "-":
-        # Bytes past click's own encoding, so that ρ and × survive a terminal without a locale.
-        stream = click.get_binary_stream("stdout")
+        # Bytes past the terminal's encoding, so that ρ and × survive one without a locale.
+        stream = sys.stdout.buffer
         stream.write(content if isinstance(content, bytes) else (content.rstrip("\n") + "\n").encode())
         stream.flush()
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from archcost.cli.output import deliver
@@ -15,7 +17,7 @@ def command(form: str) -> None:
     from archcost.reports import json, table, units
     from archcost.spec import zoo
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in zoo.names():
         model = load(name)
         analysis = model.analyze()
@@ -34,7 +36,14 @@ def command(form: str) -> None:
         deliver(json.dumps(rows), None)
         return
     lines = [
-        [r["name"], units.shape(r["input"]), units.short(r["macs"]), units.short(r["params"]), ", ".join(r["parameters"]), r["source"]]
+        [
+            r["name"],
+            units.shape(r["input"]),
+            units.short(r["macs"]),
+            units.short(r["params"]),
+            ", ".join(r["parameters"]),
+            r["source"],
+        ]
         for r in rows
     ]
     header = ["spec", "input", "macs", "params", "--set", "source"]

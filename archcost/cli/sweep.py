@@ -19,7 +19,9 @@ ENDINGS = {".csv": "csv", ".json": "json", ".npz": "npz"}
 @options.spec_argument
 @click.option("--alpha", metavar="RANGE", help="Width multipliers: 0.25:1:0.05 (the end included), or 0.25,0.5.")
 @click.option("--resolution", metavar="RANGE", help="Input sizes: 128:224:32, 128,160, or 160x192,224x224.")
-@click.option("--set", "assignments", multiple=True, metavar="NAME=RANGE", help="A parameter's values: depth=0,5; repeatable.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="NAME=RANGE", help="A parameter's values: depth=0,5; repeatable."
+)
 @options.memory_options
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
@@ -42,7 +44,9 @@ def command(
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --set depth=0,5 -o variants.csv
     archcost sweep mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224:1 -o variants.npz
     """
-    sizes = None if resolution is None else [ranges.resolution(size) for size in ranges.values(resolution, "resolution")]
+    sizes = (
+        None if resolution is None else [ranges.resolution(size) for size in ranges.values(resolution, "resolution")]
+    )
     sweep = options.read(spec).sweep(
         None if alpha is None else ranges.values(alpha, "alpha"),
         sizes,
@@ -56,7 +60,9 @@ def command(
         raise ArchcostError("npz is a binary format; name a file with -o FILE.npz")
     deliver(_rendered(sweep, form, output), output)
     if sweep.infeasible:
-        click.echo(f"{sweep.infeasible:,} of {len(sweep):,} variants cannot exist; their totals are left empty.", err=True)
+        click.echo(
+            f"{sweep.infeasible:,} of {len(sweep):,} variants cannot exist; their totals are left empty.", err=True
+        )
 
 
 def _rendered(sweep: Any, form: str, output: str | None) -> str | bytes:

@@ -46,10 +46,10 @@ def command(
         raise ArchcostError("name a spec, or --all for the whole zoo")
     settings = options.chosen(alpha, rho, resolution, assignments)
     models = [load(name) for name in names]
-    found = []
-    with click.progressbar(models, file=sys.stderr, label="validating", item_show_func=lambda m: m.name if m else "") as bar:
-        for model in bar:
-            found.append(model.validate(**settings))
+    with click.progressbar(
+        models, file=sys.stderr, label="validating", item_show_func=lambda m: m.name if m else ""
+    ) as bar:
+        found = [model.validate(**settings) for model in bar]
     if form == "json":
         deliver(json.dumps([validation.to_dict() for validation in found]), output)
     else:
@@ -61,4 +61,4 @@ def command(
 def _said(validation: object) -> str:
     from archcost.reports import validation as report
 
-    return report.text(validation)  # type: ignore[arg-type]
+    return report.text(validation)

@@ -90,7 +90,9 @@ def _max_pool(margins: modules.Margins, kernel_size: Any, **arguments: Any) -> n
     return nn.Sequential(lowest, nn.MaxPool2d(kernel_size, **arguments))
 
 
-def _avg_pool(margins: modules.Margins, kernel_size: Any, stride: Any, ceil_mode: bool, count_include_pad: bool) -> nn.Module:
+def _avg_pool(
+    margins: modules.Margins, kernel_size: Any, stride: Any, ceil_mode: bool, count_include_pad: bool
+) -> nn.Module:
     padding = _within(margins, kernel_size)
     if padding is not None:
         return nn.AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad)

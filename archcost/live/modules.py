@@ -128,7 +128,8 @@ class ChannelShuffle(nn.Module):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+        dealt: Tensor = torch.unflatten(x, 1, (self.groups, -1)).transpose(1, 2)
+        return dealt.flatten(1, 2)
 
 
 class Resize(nn.Module):

@@ -106,7 +106,10 @@ def _compare_meta(found: Validation, analysis: Analysis, size: tuple[int, ...]) 
         module(torch.empty(size, device="meta"))
     _compare(found, "total", "macs", analysis.macs, counter.get_total_flops() // 2, "FlopCounterMode")
     _compare(found, "total", "params", analysis.params, sum(p.numel() for p in module.parameters()), "sum(p.numel())")
-    counts = {name.removeprefix(f"{type(module).__name__}."): sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
+    counts = {
+        name.removeprefix(f"{type(module).__name__}."): sum(ops.values()) // 2
+        for name, ops in counter.get_flop_counts().items()
+    }
     for layer, (name, part, _, _) in zip(analysis.network.layers, module.steps, strict=True):
         cost = layer.cost
         _compare(found, name, "output shape", tuple(layer.output_shape), shapes[name], "torch")

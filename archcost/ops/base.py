@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from archcost.cost import Cost
-from archcost.dims import Condition, Dim
+from archcost.dims import Dim
 from archcost.shape import TensorShape
 
 Check: TypeAlias = tuple[Any, ...]
@@ -18,15 +18,13 @@ Check: TypeAlias = tuple[Any, ...]
 Storage: TypeAlias = Literal["own", "in_place", "view"]
 """Where the output lives: memory of its own, its input's (if nobody else reads that), or always its input's."""
 
-Step = int | Fraction
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """How far one output position sees into the input: extent in input positions, step between neighbours."""
 
     extent: tuple[Dim, Dim] = (1, 1)
-    step: tuple[Step, Step] = (1, 1)
+    step: tuple[Dim | Fraction, Dim | Fraction] = (1, 1)
 
 
 POINT = Reach()
@@ -98,9 +96,3 @@ class Nary(Op):
 
     @abstractmethod
     def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe: ...
-
-
-class Checked(Protocol):
-    """Anything that can be asked whether a condition holds somewhere."""
-
-    def __call__(self, condition: Condition, message: str) -> None: ...

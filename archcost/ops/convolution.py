@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim, ceil_div
@@ -24,15 +25,15 @@ class Convolution(Unary):
 
     __slots__ = ()
     ranks: ClassVar[tuple[int, int]] = (3, 3)
-    kernel: Pair
-    stride: Pair
-    padding: str | Margins
-    dilation: Pair
-    bias: bool
+    kernel: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    bias: Any
 
+    @abstractmethod
     def channels(self, x: TensorShape) -> tuple[Dim, Dim]:
         """Output channels, groups."""
-        raise NotImplementedError
 
     def problems(self, x: TensorShape) -> Iterator[Check]:
         n, groups = self.channels(x)
@@ -55,7 +56,7 @@ class Convolution(Unary):
         )
 
     def reach(self, x: TensorShape) -> Reach:
-        return Reach(window.extent(self.kernel, self.dilation), self.stride)  # type: ignore[arg-type]
+        return Reach(window.extent(self.kernel, self.dilation), self.stride)
 
     def recipe(self, x: TensorShape) -> Recipe:
         n, groups = self.channels(x)
@@ -123,9 +124,9 @@ class Pointwise(Convolution):
     stride: Pair = pair("step of the window", (1, 1))
     groups: Dim = size("groups that the channels are divided into", 1)
     bias: bool = flag("add a learned bias to each output channel", False)
-    kernel: ClassVar[Pair] = (1, 1)
-    padding: ClassVar[str] = "valid"
-    dilation: ClassVar[Pair] = (1, 1)
+    kernel = (1, 1)
+    padding = "valid"
+    dilation = (1, 1)
 
     def channels(self, x: TensorShape) -> tuple[Dim, Dim]:
         return self.out, self.groups
@@ -176,8 +177,8 @@ class ConvTranspose2d(Unary):
     def reach(self, x: TensorShape) -> Reach:
         seen = window.extent(self.kernel, self.dilation)
         rows, columns = (ceil_div(k, s) for k, s in zip(seen, self.stride, strict=True))
-        vertical, horizontal = self.stride
-        return Reach((rows, columns), (Fraction(1, vertical), Fraction(1, horizontal)))  # type: ignore[arg-type]
+        vertical, horizontal = cast(tuple[int, int], self.stride)
+        return Reach((rows, columns), (Fraction(1, vertical), Fraction(1, horizontal)))
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe(

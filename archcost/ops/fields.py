@@ -75,10 +75,10 @@ def _declare(kind: FieldType, help: str, default: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-EXPRESSION = {"type": "string", "pattern": r"[$(]"}
+EXPRESSION: dict[str, Any] = {"type": "string", "pattern": r"[$(]"}
 """Wherever a number may stand, so may an expression over parameters and channels."""
-WHOLE = {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]}
-WHOLE_OR_ZERO = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
+WHOLE: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]}
+WHOLE_OR_ZERO: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
 
 
 def size(help: str, default: Any = dataclasses.MISSING, *, width: bool = False, minimum: int = 1) -> Any:
@@ -173,8 +173,10 @@ def margins(help: str, default: Any = dataclasses.MISSING, names: tuple[str, ...
         top_bottom, left_right = (_axis(axis, said, reject) for axis in axes)
         return top_bottom, left_right
 
-    axis = {"anyOf": [*WHOLE_OR_ZERO["anyOf"], {"type": "array", "items": WHOLE_OR_ZERO, "minItems": 2, "maxItems": 2}]}
-    schema = [{"enum": list(names)}] if names else []
+    axis: dict[str, Any] = {
+        "anyOf": [*WHOLE_OR_ZERO["anyOf"], {"type": "array", "items": WHOLE_OR_ZERO, "minItems": 2, "maxItems": 2}]
+    }
+    schema: list[dict[str, Any]] = [{"enum": list(names)}] if names else []
     schema += [*WHOLE_OR_ZERO["anyOf"], {"type": "array", "items": axis, "minItems": 2, "maxItems": 2}]
     return _declare(FieldType(read, {"anyOf": schema}), help, default)
 

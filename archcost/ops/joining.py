@@ -69,7 +69,13 @@ class Concat(Nary):
             yield other.rank != first.rank, "{} and {} do not fit: concat of different rank", first, other
             for axis, (a, b) in enumerate(zip(first, other, strict=False)):
                 if axis != self.axis:
-                    yield a != b, "{} and {} do not fit: concat along axis {} needs the others equal", first, other, self.axis
+                    yield (
+                        a != b,
+                        "{} and {} do not fit: concat along axis {} needs the others equal",
+                        first,
+                        other,
+                        self.axis,
+                    )
 
     def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape:
         joined = sum(x[self.axis] for x in xs if self.axis < x.rank)

@@ -143,9 +143,10 @@ class Resize(Unary):
         return Cost(arithmetic_elements=Amount.product(*y)) if self.mode == "bilinear" else Cost()
 
     def reach(self, x: TensorShape) -> Reach | None:
-        y: tuple[Any, ...] = self.shape(x)
+        before: tuple[Any, ...] = x
+        after: tuple[Any, ...] = self.shape(x)
         seen = 2 if self.mode == "bilinear" else 1
-        return Reach((seen, seen), (Fraction(x.height, y[1]), Fraction(x.width, y[2])))  # type: ignore[arg-type]
+        return Reach((seen, seen), (Fraction(before[1], after[1]), Fraction(before[2], after[2])))
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("resize", {"size": tuple(self.shape(x)[1:]), "mode": self.mode})

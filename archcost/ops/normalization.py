@@ -40,7 +40,9 @@ class LayerNorm(Unary):
     """[…] -> same: one mean and variance over a sample's features, channels, or all;  params = 2 · sizes it is over"""
 
     kind: ClassVar[str] = "layer_norm"
-    over: str = one_of("what it normalises: the last size, the first, or all", ("features", "channels", "all"), "features")
+    over: str = one_of(
+        "what it normalises: the last size, the first, or all", ("features", "channels", "all"), "features"
+    )
     affine: bool = flag("a learned scale and shift", True)
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:

@@ -21,23 +21,30 @@ class Pool(Unary):
 
     __slots__ = ()
     ranks: ClassVar[tuple[int, int]] = (3, 3)
-    kernel: Pair
-    stride: Pair | None
-    padding: str | Margins
-    dilation: Pair
-    ceil_mode: bool
+    kernel: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    ceil_mode: Any
 
     @property
     def step(self) -> Pair:
-        return self.stride or self.kernel
+        step: Pair = self.stride or self.kernel
+        return step
 
     def problems(self, x: TensorShape) -> Iterator[Check]:
-        rows, columns = window.room(x, self.padding, self.kernel, self.step, self.dilation)
-        yield from misfit(rows, columns, self.kernel, x)
+        if not self.ceil_mode:
+            rows, columns = window.room(x, self.padding, self.kernel, self.step, self.dilation)
+            yield from misfit(rows, columns, self.kernel, x)
         if isinstance(self.padding, tuple):
             for k, edges in zip(window.extent(self.kernel, self.dilation), self.padding, strict=True):
                 for edge in edges:
-                    yield edge >= k, "padding {} reaches past the window of {}: some windows would see no input", edge, k
+                    yield (
+                        edge >= k,
+                        "padding {} reaches past the window of {}: some windows would see no input",
+                        edge,
+                        k,
+                    )
 
     def shape(self, x: TensorShape) -> TensorShape:
         grid = window.positions(x, self.padding, self.kernel, self.step, self.dilation, self.ceil_mode)
@@ -47,7 +54,7 @@ class Pool(Unary):
         return Cost(pool_elements=Amount.product(*x))
 
     def reach(self, x: TensorShape) -> Reach:
-        return Reach(window.extent(self.kernel, self.dilation), self.step)  # type: ignore[arg-type]
+        return Reach(window.extent(self.kernel, self.dilation), self.step)
 
     def recipe(self, x: TensorShape) -> Recipe:
         edges = window.margins(x, self.padding, self.kernel, self.step, self.dilation)
@@ -82,7 +89,7 @@ class AvgPool2d(Pool):
     padding: str | Margins = margins("zeros around the input", "valid")
     ceil_mode: bool = flag("round the output size up", False)
     count_include_pad: bool = flag("divide by the whole window, padding included", True)
-    dilation: ClassVar[Pair] = (1, 1)
+    dilation = (1, 1)
 
     def extras(self) -> dict[str, Any]:
         return {"ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}

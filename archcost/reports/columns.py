@@ -45,7 +45,9 @@ class Column:
 
 
 def _counted(title: str, key: str, importance: int) -> Column:
-    return Column(title, key, lambda row: units.count(getattr(row, key)), lambda row: getattr(row, key), True, importance)
+    return Column(
+        title, key, lambda row: units.count(getattr(row, key)), lambda row: getattr(row, key), True, importance
+    )
 
 
 def _said(title: str, key: str, importance: int) -> Column:
@@ -83,7 +85,8 @@ def layer_row(layer: LayerCost, total_macs: Any, batch: int) -> Row:
         kind=layer.kind,
         window=f"{kernel}/{stride}" if kernel else "",
         groups=str(layer.groups) if layer.groups not in (None, 1) else "",
-        input=" ".join(units.shape(shape) for shape in layer.input_shapes[:2]) + (" …" if len(layer.input_shapes) > 2 else ""),
+        input=" ".join(units.shape(shape) for shape in layer.input_shapes[:2])
+        + (" …" if len(layer.input_shapes) > 2 else ""),
         output=units.shape(layer.output_shape),
         layers=1,
         formula=layer.formula,

@@ -20,7 +20,7 @@ def analysis(analysis: Analysis, by: str | None = None) -> str:
         return _batch(analysis)
     report = content(analysis, by)
     left_out = ("layers",) if by is None else _LAYER_ONLY
-    names = [name for name in report.total.__slots__ if name not in left_out]  # type: ignore[attr-defined]
+    names = [name for name in report.total.__slots__ if name not in left_out]
     return _text(names, ([_cell(getattr(row, name)) for name in names] for row in report.rows))
 
 
@@ -37,9 +37,17 @@ def _batch(analysis: Analysis) -> str:
     if chosen.resolution is not None:
         given |= {"height": chosen.resolution[0], "width": chosen.resolution[1]}
     given |= {name: value if isinstance(value, str) else as_float(value) for name, value in chosen.parameters.items()}
-    columns = {**given, **{name: analysis.totals[name] for name in TOTALS if not isinstance(analysis.totals[name], tuple)}}
+    columns = {
+        **given,
+        **{name: analysis.totals[name] for name in TOTALS if not isinstance(analysis.totals[name], tuple)},
+    }
     shape = np.shape(analysis.macs)
-    flat = [np.ma.ravel(value).tolist() if is_array(value) and value.shape == shape else np.broadcast_to(value, shape).ravel().tolist() for value in columns.values()]
+    flat = [
+        np.ma.ravel(value).tolist()
+        if is_array(value) and value.shape == shape
+        else np.broadcast_to(value, shape).ravel().tolist()
+        for value in columns.values()
+    ]
     return _text(list(columns), (map(_cell, row) for row in zip(*flat, strict=True)))
 
 

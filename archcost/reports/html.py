@@ -20,13 +20,16 @@ def analysis(analysis: Analysis) -> str:
     cells = [[column.text(row) for column in report.columns] for row in [*report.rows, report.total]]
     layers = table([column.title for column in report.columns], cells)
     facts = table(["total", ""], report.facts)
-    return f"<h4>{escape(report.title)}</h4>{facts}<details open><summary>layers</summary>{layers}</details><p>{escape(CONVENTION)}</p>"
+    layers = f"<details open><summary>layers</summary>{layers}</details>"
+    return f"<h4>{escape(report.title)}</h4>{facts}{layers}<p>{escape(CONVENTION)}</p>"
 
 
 def sweep(sweep: Sweep) -> str:
     rows: list[list[str]] = []
     for row in sweep.rows():
-        rows.append(["" if cell is None else count(cell) if isinstance(cell, int) else str(cell) for cell in row.values()])
+        rows.append(
+            ["" if cell is None else count(cell) if isinstance(cell, int) else str(cell) for cell in row.values()]
+        )
         if len(rows) == MOST_ROWS:
             break
     more = f"<p>the first {MOST_ROWS} of {len(sweep):,} variants</p>" if len(sweep) > MOST_ROWS else ""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcost.analysis import SCHEMA_VERSION, TOTALS, Analysis, Sweep
+from archcost.analysis import SCHEMA_VERSION, TOTALS, Analysis, Sweep, group
 from archcost.dims import Ratio, as_float, is_array
 from archcost.reports.columns import group_row
-from archcost.analysis import group
 
 
 def dumps(data: Any) -> str:
@@ -64,7 +63,9 @@ def settings(analysis: Analysis) -> dict[str, Any]:
 
 def groups(analysis: Analysis, by: str) -> list[dict[str, Any]]:
     names = ("name", "layers", "macs", "params", "buffers", "activation_bytes", "bytes_moved", "share")
-    rows = [group_row(name, members, analysis.macs, analysis.batch) for name, members in group(analysis.layers, by).items()]
+    rows = [
+        group_row(name, members, analysis.macs, analysis.batch) for name, members in group(analysis.layers, by).items()
+    ]
     return [{name: getattr(row, name) for name in names} for row in rows]
 
 

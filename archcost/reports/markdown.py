@@ -13,7 +13,9 @@ def analysis(analysis: Analysis, by: str | None = None) -> str:
     report = content(analysis, by)
     facts = table(["total", ""], report.facts)
     kinds = _rows(GROUP_COLUMNS, report.kinds)
-    return f"## {report.title}\n\n{_rows(report.columns, [*report.rows, report.total])}\n{facts}\n{kinds}\n{CONVENTION}.\n"
+    return (
+        f"## {report.title}\n\n{_rows(report.columns, [*report.rows, report.total])}\n{facts}\n{kinds}\n{CONVENTION}.\n"
+    )
 
 
 def _rows(columns: Sequence[Column], rows: Iterable[Row]) -> str:

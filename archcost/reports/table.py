@@ -24,8 +24,19 @@ def analysis(analysis: Analysis, by: str | None = None, width: int | None = None
     kinds, _ = _fitted(GROUP_COLUMNS, [*report.kinds, report.total], width, "kind")
     notes = [CONVENTION + "."]
     if analysis.batch > 1:
-        notes.append(f"macs, flops and params are of one sample; activations and bytes of the batch of {analysis.batch}.")
-    parts = [report.title, table, *_not_shown(hidden, width), "", layout(["total", ""], report.facts, [False, False]), "", kinds, *notes]
+        notes.append(
+            f"macs, flops and params are of one sample; activations and bytes of the batch of {analysis.batch}."
+        )
+    parts = [
+        report.title,
+        table,
+        *_not_shown(hidden, width),
+        "",
+        layout(["total", ""], report.facts, [False, False]),
+        "",
+        kinds,
+        *notes,
+    ]
     return "\n".join(parts)
 
 
@@ -102,7 +113,10 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Row], width: int | None, b
 def _not_shown(hidden: Sequence[str], width: int | None) -> list[str]:
     if not hidden:
         return []
-    return [f"Not shown in {width} characters: {', '.join(hidden)}.", "A wider terminal, --format csv or -o FILE shows all."]
+    return [
+        f"Not shown in {width} characters: {', '.join(hidden)}.",
+        "A wider terminal, --format csv or -o FILE shows all.",
+    ]
 
 
 def _cell(cell: Any) -> str:

@@ -9,12 +9,18 @@ MOST_SHOWN = 20
 
 def text(validation: Any) -> str:
     """One line where all agrees; else the layers that differ, one line each."""
-    counted = ", ".join(f"{name} {count:,}" for name, count in sorted(validation.operators.items(), key=lambda item: -item[1]))
+    counted = ", ".join(
+        f"{name} {count:,}" for name, count in sorted(validation.operators.items(), key=lambda item: -item[1])
+    )
     verdict = "ok" if validation.ok else f"{len(validation.differences)} DIFFERENCES"
-    lines = [f"{validation.spec}: {verdict}: {validation.compared:,} figures compared; fvcore counts {counted or 'nothing'}"]
+    lines = [
+        f"{validation.spec}: {verdict}: {validation.compared:,} figures compared; fvcore counts {counted or 'nothing'}"
+    ]
     if validation.unseen:
         layers = ", ".join(validation.unseen[:3]) + (", …" if len(validation.unseen) > 3 else "")
-        lines.append(f"  {len(validation.unseen)} layers that fvcore cannot see, checked against FlopCounterMode: {layers}")
+        lines.append(
+            f"  {len(validation.unseen)} layers that fvcore cannot see, checked against FlopCounterMode: {layers}"
+        )
     lines += [f"  {difference}" for difference in validation.differences[:MOST_SHOWN]]
     if len(validation.differences) > MOST_SHOWN:
         lines.append(f"  … and {len(validation.differences) - MOST_SHOWN} more")

@@ -192,7 +192,9 @@ class _Reader:
                 continue
             default = self._choice(item.value["default"])
             choices = item.value.get("choices")
-            listed = tuple(self._choice(c) for c in choices.value) if choices and isinstance(choices.value, list) else ()
+            listed = (
+                tuple(self._choice(c) for c in choices.value) if choices and isinstance(choices.value, list) else ()
+            )
             if choices is not None and not listed:
                 self.problem("`choices` needs a list of values", choices.mark)
             elif listed and default not in listed:
@@ -217,7 +219,10 @@ class _Reader:
         bodies: dict[str, Node] = {}
         for name, item in node.value.items():
             if name in OPERATORS or name == INPUT or not name.isidentifier():
-                self.problem(f"`{name}` cannot name a block{': an operator has it' if name in OPERATORS else ''}", node.keys[name])
+                self.problem(
+                    f"`{name}` cannot name a block{': an operator has it' if name in OPERATORS else ''}",
+                    node.keys[name],
+                )
                 continue
             if isinstance(item.value, list):
                 item = Node({"layers": item}, item.mark, {"layers": item.mark})

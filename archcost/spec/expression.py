@@ -11,6 +11,7 @@ expression can neither loop nor reach Python.
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
 import re
 from collections.abc import Callable
@@ -151,7 +152,9 @@ class _Evaluation:
             self.sized = True
             return self._measure(name, args[0].id if args else None)  # type: ignore[attr-defined]
         if name not in _FUNCTIONS:
-            raise ValueError(unknown("function", name, [*_FUNCTIONS, "channels", "features", "height", "width", "tokens"]))
+            raise ValueError(
+                unknown("function", name, [*_FUNCTIONS, "channels", "features", "height", "width", "tokens"])
+            )
         try:
             return _FUNCTIONS[name](*(_number(self.of(arg)) for arg in args))
         except TypeError:
@@ -214,7 +217,7 @@ def _interpolate(x: Any, *table: Any) -> Any:
         raise ValueError("interpolate(x, x0, y0, x1, y1, …) takes pairs of points")
     (x0, y0), (xn, yn) = points[0], points[-1]
     result = _divide(x * y0, x0)
-    for (a, b), (c, d) in zip(points, points[1:], strict=False):
+    for (a, b), (c, d) in itertools.pairwise(points):
         line = b + _divide((x + -a) * (d + -b), c + -a)
         result = _where(x, a, line, result)
     return _where(x, xn, _divide(x * yn, xn), result)

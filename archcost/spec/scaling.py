@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 from archcost import dims
 from archcost.dims import Dim, Number, Ratio, ceil_div, choose, larger
@@ -28,8 +27,8 @@ class Scaling:
     """
 
     round: str = "floor"
-    multiple: Any = 1
-    minimum: int = 1
+    multiple: Dim = 1
+    minimum: Dim = 1
     at_least: Number = 0
 
     def with_multiple(self, multiple: Dim) -> Scaling:

@@ -98,7 +98,11 @@ def _scaling() -> dict[str, Any]:
 def _parameter() -> dict[str, Any]:
     long = {
         "type": "object",
-        "properties": {"default": _SCALAR, "choices": {"type": "array", "items": _SCALAR, "minItems": 1}, "help": _TEXT},
+        "properties": {
+            "default": _SCALAR,
+            "choices": {"type": "array", "items": _SCALAR, "minItems": 1},
+            "help": _TEXT,
+        },
         "required": ["default"],
         "additionalProperties": False,
     }

@@ -125,4 +125,10 @@ def _among(content: Any, choices: tuple[Any, ...]) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return f"{dims.as_float(value):g}" if isinstance(value, Ratio) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        f"{dims.as_float(value):g}"
+        if isinstance(value, Ratio)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )

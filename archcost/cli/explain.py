@@ -1,0 +1,45 @@
+"""archcost explain"""
+
+from __future__ import annotations
+
+import click
+
+from archcost.cli import options
+from archcost.cli.output import deliver
+
+
+@click.command(name="explain")
+@options.spec_argument
+@click.argument("layer", required=False)
+@options.settings_options
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.output_option
+def command(
+    spec: str,
+    layer: str | None,
+    alpha: str | None,
+    rho: str | None,
+    resolution: str | None,
+    assignments: tuple[str, ...],
+    form: str,
+    output: str | None,
+) -> None:
+    """The formula behind a number, with this layer's sizes in it.
+
+    Without LAYER it explains the model's total. For a depthwise-separable pair it shows the saving against
+    the standard convolution, 1/N + 1/D_K², and the saving in fact.
+
+    \b
+    archcost explain mobilenetv1 separable1.depthwise
+    archcost explain specs/mobilenetv1.yaml --alpha 0.5
+    """
+    from archcost.reports import explanation, json
+
+    analysis = options.read(spec).analyze(**options.chosen(alpha, rho, resolution, assignments))
+    if layer is None:
+        data = explanation.total(analysis)
+        text = explanation.total_text(analysis, data)
+    else:
+        data = explanation.layer(analysis, layer)
+        text = explanation.layer_text(data)
+    deliver(json.dumps(data) if form == "json" else text, output)

@@ -96,7 +96,7 @@ def test_table_2_adds_up_only_without_its_misprint():
 
 @of("slim")
 def test_slim_mult_adds(row):
-    """TF-slim's list at three widths; at α = 0.75 it is about 2.6 % low, and 0.25_192 is wrong: misprints, no witnesses."""
+    """TF-slim's list: At α = 0.75 it is about 2.6 % low, and 0.25_192 is wrong: misprints, no witnesses."""
     exact, printed = totals(row["settings"])["mult_adds_M"], Decimal(row["printed"])
     alpha = row["settings"].removeprefix("alpha=").split(",")[0]
     if alpha == "0.75":

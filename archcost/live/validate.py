@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcost.analysis.analysis import Analysis
 from archcost.graph import Layer
 from archcost.live.build import NetworkModule, build_network
 from archcost.ops.attention import Attention
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its losses are scripted by what torch calls deprecated
+    from fvcore.nn import FlopCountAnalysis
 
 UNSEEN_PRODUCTS = ("attention", "mm", "einsum", "conv", "linear", "matmul", "bilinear", "lstm", "gru")
 """An operator that fvcore passes over is harmless unless its name holds one of these."""

@@ -125,4 +125,21 @@ def _block() -> dict[str, Any]:
     return {"anyOf": [layers, long]}
 
 
-__all__ = ["WHOLE", "schema"]
+def reference() -> str:
+    """The operators and their fields as a Markdown table, for the language's reference."""
+    lines = ["| operator | what it does | fields (default) |", "| --- | --- | --- |"]
+    for kind, operator in sorted(OPERATORS.items()):
+        said = (operator.__doc__ or "").strip().split("\n")[0].replace("|", "\\|")
+        fields = ", ".join(_default(f) for f in dataclasses.fields(operator))  # type: ignore[arg-type]
+        lines.append(f"| `{kind}` | {said} | {fields} |")
+    return "\n".join(lines)
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    value = field.default
+    if value is dataclasses.MISSING:
+        return f"**{field.name}**"
+    if isinstance(value, tuple):
+        value = value[0] if len(set(value)) == 1 else list(value)
+    shown = str(value).lower() if isinstance(value, bool) else "none" if value is None else value
+    return f"{field.name} ({shown})"

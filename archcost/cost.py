@@ -44,18 +44,14 @@ class Amount(tuple[Product, ...]):
 
 
 def _powers(factors: Product) -> Iterator[str]:
-    """Factors as text: ones left out, equal neighbours as a power."""
+    """Factors as text: ones left out, two equal neighbours (a square kernel, a square map) as a square."""
     shown = [factor for factor in factors if not (isinstance(factor, int) and factor == 1)] or [1]
     i = 0
     while i < len(shown):
-        run = 1
-        while i + run < len(shown) and shown[i + run] == shown[i]:
-            run += 1
-        yield f"{shown[i]}{str(run).translate(_SUPERSCRIPTS) if run > 1 else ''}"
-        i += run
+        square = i + 1 < len(shown) and shown[i + 1] == shown[i]
+        yield f"{shown[i]}²" if square else str(shown[i])
+        i += 2 if square else 1
 
-
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 NOTHING = Amount()
 

@@ -458,8 +458,7 @@ def test_a_field_of_the_wrong_type(kind, field):
 
 # Random shapes against torch
 
-settings.register_profile("operators", deadline=None, max_examples=150)
-several = settings.get_profile("operators")
+several = settings(deadline=None, max_examples=150)
 
 small = st.integers(1, 4)
 pairs = st.one_of(small, st.lists(small, min_size=2, max_size=2))

@@ -34,7 +34,8 @@ class SeparablePair:
         """1 / N + 1 / D_K²"""
         kernel: Any = self.depthwise.op.kernel  # type: ignore[union-attr]
         filters: Any = self.pointwise.output_shape.channels
-        return 1 / filters + 1 / (kernel[0] * kernel[1])
+        window: Any = kernel[0] * kernel[1]
+        return float(1 / filters + 1 / window)
 
     @property
     def actual(self) -> float:

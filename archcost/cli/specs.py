@@ -38,7 +38,7 @@ def command(form: str) -> None:
     lines = [
         [
             r["name"],
-            units.shape(r["input"]),
+            units.sizes(r["input"]),
             units.short(r["macs"]),
             units.short(r["params"]),
             ", ".join(r["parameters"]),

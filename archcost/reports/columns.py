@@ -16,10 +16,12 @@ class Row:
 
     name: str
     kind: str
-    window: str
-    groups: str
-    input: str
-    output: str
+    block: str | None
+    kernel: tuple[Any, ...] | None
+    stride: tuple[Any, ...] | None
+    groups: Any
+    input_shapes: tuple[tuple[Any, ...], ...]
+    output_shape: tuple[Any, ...]
     layers: int
     macs: int
     params: int
@@ -34,60 +36,62 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """title: for people; key: for machines; text, raw: a row's cell for either; importance: 1 stays longest."""
+    """title: for people; key: its name in the code; text: a row's cell; importance: 1 stays longest."""
 
     title: str
     key: str
     text: Callable[[Row], str]
-    raw: Callable[[Row], Any]
     numeric: bool = True
     importance: int = 1
 
 
 def _counted(title: str, key: str, importance: int) -> Column:
-    return Column(
-        title, key, lambda row: units.count(getattr(row, key)), lambda row: getattr(row, key), True, importance
-    )
+    return Column(title, key, lambda row: units.count(getattr(row, key)), True, importance)
 
 
-def _said(title: str, key: str, importance: int) -> Column:
-    return Column(title, key, lambda row: str(getattr(row, key)), lambda row: getattr(row, key), False, importance)
+def _said(title: str, key: str, text: Callable[[Row], str], importance: int) -> Column:
+    return Column(title, key, text, False, importance)
 
 
-NAME = _said("layer", "name", 1)
-KIND = _said("kind", "kind", 5)
-WINDOW = _said("kernel/stride", "window", 8)
-GROUPS = _said("groups", "groups", 9)
-INPUT = _said("input", "input", 7)
-OUTPUT = _said("output", "output", 2)
+def _window(row: Row) -> str:
+    return f"{units.sizes(row.kernel)}/{units.sizes(row.stride or ())}" if row.kernel else ""
+
+
+def _inputs(row: Row) -> str:
+    shown = " ".join(units.sizes(shape) for shape in row.input_shapes[:2])
+    return f"{shown} …" if len(row.input_shapes) > 2 else shown
+
+
+NAME = _said("layer", "name", lambda row: row.name, 1)
+KIND = _said("kind", "kind", lambda row: row.kind, 5)
+WINDOW = _said("kernel/stride", "window", _window, 8)
+GROUPS = _said("groups", "groups", lambda row: str(row.groups) if row.groups not in (None, 1) else "", 9)
+INPUT = _said("input", "input", _inputs, 7)
+OUTPUT = _said("output", "output", lambda row: units.sizes(row.output_shape), 2)
 LAYERS = _counted("layers", "layers", 3)
 MACS = _counted("macs", "macs", 1)
 PARAMS = _counted("params", "params", 1)
 ACTIVATIONS = _counted("activations", "activation_elements", 4)
 MOVED = _counted("bytes moved", "bytes_moved", 6)
 INTENSITY = Column(
-    "flops/byte",
-    "intensity",
-    lambda row: "" if row.intensity is None else f"{row.intensity:.2f}",
-    lambda row: row.intensity,
-    importance=7,
+    "flops/byte", "intensity", lambda row: "" if row.intensity is None else f"{row.intensity:.2f}", True, 7
 )
-SHARE = Column("share", "share", lambda row: f"{100 * row.share:.2f} %", lambda row: row.share, importance=2)
+SHARE = Column("share", "share", lambda row: f"{100 * row.share:.2f} %", True, 2)
 
 LAYER_COLUMNS = (NAME, KIND, WINDOW, GROUPS, INPUT, OUTPUT, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
 GROUP_COLUMNS = (NAME, LAYERS, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
 
 
 def layer_row(layer: LayerCost, total_macs: Any, batch: int) -> Row:
-    kernel, stride = units.pair(layer.kernel), units.pair(layer.stride)
     return Row(
         name=layer.name,
         kind=layer.kind,
-        window=f"{kernel}/{stride}" if kernel else "",
-        groups=str(layer.groups) if layer.groups not in (None, 1) else "",
-        input=" ".join(units.shape(shape) for shape in layer.input_shapes[:2])
-        + (" …" if len(layer.input_shapes) > 2 else ""),
-        output=units.shape(layer.output_shape),
+        block=layer.block,
+        kernel=layer.kernel,
+        stride=layer.stride,
+        groups=layer.groups,
+        input_shapes=layer.input_shapes,
+        output_shape=layer.output_shape,
         layers=1,
         formula=layer.formula,
         **_figures([layer], total_macs, batch),
@@ -97,7 +101,7 @@ def layer_row(layer: LayerCost, total_macs: Any, batch: int) -> Row:
 def group_row(name: str, layers: Iterable[LayerCost], total_macs: Any, batch: int) -> Row:
     """Several layers as one line."""
     layers = list(layers)
-    return Row(name, "", "", "", "", "", len(layers), **_figures(layers, total_macs, batch))
+    return Row(name, "", None, None, None, None, (), (), len(layers), **_figures(layers, total_macs, batch))
 
 
 def _figures(layers: list[LayerCost], total_macs: Any, batch: int) -> dict[str, Any]:

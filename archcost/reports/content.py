@@ -41,7 +41,7 @@ def title(analysis: Analysis) -> str:
     settings = analysis.settings
     parts = [f"α = {_number(settings.alpha)}"]
     shape = analysis.network.input_shape
-    parts.append(f"input {units.shape(shape)}")
+    parts.append(f"input {units.sizes(shape)}")
     parts += [f"{name} = {_number(value)}" for name, value in settings.parameters.items()]
     parts.append(f"batch {analysis.batch}, {analysis.dtype}")
     return f"{analysis.document.name}: " + ", ".join(parts)

@@ -11,7 +11,7 @@ from archcost.analysis import TOTALS, Analysis, Sweep
 from archcost.dims import as_float, is_array
 from archcost.reports.content import content
 
-_LAYER_ONLY = ("kind", "window", "groups", "input", "output", "formula")
+_LAYER_ONLY = ("kind", "block", "kernel", "stride", "groups", "input_shapes", "output_shape", "formula")
 
 
 def analysis(analysis: Analysis, by: str | None = None) -> str:
@@ -54,7 +54,10 @@ def _batch(analysis: Analysis) -> str:
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        nested = value and isinstance(value[0], tuple)
+        return " ".join(map(_cell, value)) if nested else "x".join(map(str, value))
+    return value
 
 
 def _text(header: list[str], rows: Iterable[Iterable[Any]]) -> str:

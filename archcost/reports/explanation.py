@@ -100,9 +100,9 @@ def _pair(pair: SeparablePair) -> dict[str, Any]:
 
 
 def layer_text(data: dict[str, Any]) -> str:
-    shapes = " and ".join(units.shape(shape) for shape in data["input_shapes"])
+    shapes = " and ".join(units.sizes(shape) for shape in data["input_shapes"])
     lines = [
-        f"{data['layer']} ({data['kind']}): {shapes} → {units.shape(data['output_shape'])}",
+        f"{data['layer']} ({data['kind']}): {shapes} → {units.sizes(data['output_shape'])}",
         f"  {data['equation']}",
         "",
         *(_valued(name, data[name]) for name in ("macs", "params", "buffers")),
@@ -149,9 +149,10 @@ def total_text(analysis: Analysis, data: dict[str, Any]) -> str:
         ]
     if "separable" in data:
         pair = data["separable"]
+        saved = f"{pair['actual']:.4f}, {1 / pair['actual']:.2f} times fewer"
         lines += [
             "",
             f"{pair['pairs']} depthwise-separable pairs: {units.count(pair['macs'])} macs where standard convolutions",
-            f"would take {units.count(pair['standard_macs'])}: {pair['actual']:.4f}, {1 / pair['actual']:.2f} times fewer.",
+            f"would take {units.count(pair['standard_macs'])}: {saved}.",
         ]
     return "\n".join([*lines, "", CONVENTION + "."])

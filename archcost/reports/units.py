@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -47,11 +48,10 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.2f} %" if whole else "–"
 
 
-def shape(sizes: Any) -> str:
-    """[32, 112, 112] as 32×112×112."""
-    return "×".join(str(size) for size in sizes)
+def sizes(several: Iterable[Any]) -> str:
+    """A shape or a kernel.
 
-
-def pair(sizes: Any) -> str:
-    """Both axes: 3×3; nothing for None."""
-    return "" if sizes is None else "×".join(str(size) for size in sizes)
+    >>> sizes((32, 112, 112))
+    '32×112×112'
+    """
+    return "×".join(map(str, several))

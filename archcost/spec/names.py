@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MOST_LISTED = 60
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """A message for a name that is none of the known ones.
@@ -16,5 +18,5 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else "."
-    listed = ", ".join(names[:60]) + (", …" if len(names) > 60 else "")
+    listed = ", ".join(names if len(names) <= MOST_LISTED else [*names[:12], f"… ({len(names)} in all)"])
     return f"unknown {what} `{name[:80]}`{hint}" + (f" Known: {listed}" if names else "")

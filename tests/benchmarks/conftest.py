@@ -15,7 +15,9 @@ class Ratio:
     def __init__(self, benchmark) -> None:
         self.benchmark = benchmark
 
-    def __call__(self, subject: Callable[[], object], peer: Callable[[], object], rounds: int = 15, **extra: object) -> float:
+    def __call__(
+        self, subject: Callable[[], object], peer: Callable[[], object], rounds: int = 15, **extra: object
+    ) -> float:
         subject(), peer()
         pairs = [(seconds(subject), seconds(peer)) for _ in range(rounds)]
         info = self.benchmark.extra_info

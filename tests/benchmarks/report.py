@@ -1,7 +1,7 @@
 """Turns the JSON of pytest-benchmark into reports/performance.md.
 
-    python -m pytest tests/benchmarks --benchmark-json=benchmarks.json
-    python tests/benchmarks/report.py benchmarks.json > reports/performance.md
+python -m pytest tests/benchmarks --benchmark-json=benchmarks.json
+python tests/benchmarks/report.py benchmarks.json > reports/performance.md
 """
 
 from __future__ import annotations
@@ -46,7 +46,13 @@ def main(path: str) -> str:
     rows, variants = [], []
     for entry in data["benchmarks"]:
         extra = entry["extra_info"]
-        cells = [what(entry), f"{extra['ratio']:.2f}", ms(extra["subject_seconds"]), ms(extra["peer_seconds"]), extra["goal"]]
+        cells = [
+            what(entry),
+            f"{extra['ratio']:.2f}",
+            ms(extra["subject_seconds"]),
+            ms(extra["peer_seconds"]),
+            extra["goal"],
+        ]
         rows.append("| " + " | ".join(cells) + " |")
         if "variants" in extra:
             rate = extra["variants"] / extra["subject_seconds"] / 1e6

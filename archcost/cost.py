@@ -40,16 +40,16 @@ class Amount(tuple[Product, ...]):
         return sum((reduce(mul, factors, 1) for factors in self), 0)
 
     def __str__(self) -> str:
-        return " + ".join(" · ".join(_powers(factors)) for factors in self) or "0"
+        return " + ".join(" · ".join(_powers(factors)) or "1" for factors in self) or "0"
 
 
 def _powers(factors: Product) -> Iterator[str]:
-    """Factors as text: ones left out, two equal neighbours (a square kernel, a square map) as a square."""
-    shown = [factor for factor in factors if not (isinstance(factor, int) and factor == 1)] or [1]
-    i = 0
-    while i < len(shown):
-        square = i + 1 < len(shown) and shown[i + 1] == shown[i]
-        yield f"{shown[i]}²" if square else str(shown[i])
+    """Factors as text: ones left out; the first two and the last two, if equal, as a square (a kernel, a map)."""
+    i, last = 0, len(factors) - 2
+    while i < len(factors):
+        square = (i in (0, last)) and i <= last and bool(factors[i] == factors[i + 1])
+        if not (isinstance(factors[i], int) and factors[i] == 1):
+            yield f"{factors[i]}²" if square else str(factors[i])
         i += 2 if square else 1
 
 

@@ -116,8 +116,9 @@ class Blocks:
     found: dict
 
     def add(self, layers):
+        body = [self.add(layer) if isinstance(layer, list) else layer for layer in layers]
         name = f"piece{len(self.found)}"
-        self.found[name] = {"layers": [self.add(layer) if isinstance(layer, list) else layer for layer in layers]}
+        self.found[name] = {"layers": body}
         return name
 
 
@@ -188,26 +189,35 @@ class TestAgainstTorch:
 
 def assert_rows_equal(model, alphas, sizes):
     """The α × resolution grid, as one analysis and one by one, in every total."""
-    grid = model.analyze(alpha=np.array(alphas)[:, None], resolution=np.array(sizes)[None, :])
-    for i, alpha in enumerate(alphas):
-        for j, size in enumerate(sizes):
-            row = {name: entry(total, i, j) for name, total in grid.totals.items()}
-            try:
-                alone = model.analyze(alpha=alpha, resolution=size)
-            except SpecError:
-                assert row["macs"] is np.ma.masked
-                continue
-            assert row == alone.totals, f"alpha={alpha}, resolution={size}"
+    batch = model.analyze(alpha=np.array(alphas)[:, None], resolution=np.array(sizes)[None, :])
+    shape = (len(alphas), len(sizes))
+    grid = {name: spread(total, shape) for name, total in batch.totals.items()}
+    for at in np.ndindex(shape):
+        settings = {"alpha": alphas[at[0]], "resolution": sizes[at[1]]}
+        row = {name: entry(total, at) for name, total in grid.items()}
+        try:
+            alone = model.analyze(**settings)
+        except SpecError:
+            assert row["macs"] is np.ma.masked
+            continue
+        assert row == alone.totals, settings
 
 
-def entry(total, i, j):
+def spread(total, shape):
+    """A total over the whole grid, its mask too; both axes where a receptive field has two."""
     if isinstance(total, tuple):
-        axes = tuple(entry(axis, i, j) for axis in total)
-        return axes if axes[0] != axes[1] else axes[0]
-    shown = np.ma.masked_array(np.broadcast_to(total, np.broadcast_shapes(np.shape(total), (i + 1, j + 1))))
+        return tuple(spread(axis, shape) for axis in total)
     if np.ma.isMaskedArray(total):
-        shown.mask = np.broadcast_to(np.ma.getmaskarray(total), shown.shape)
-    value = shown[i, j]
+        mask = np.broadcast_to(np.ma.getmaskarray(total), shape)
+        return np.ma.masked_array(np.broadcast_to(total.data, shape), mask)
+    return np.broadcast_to(total, shape)
+
+
+def entry(total, at):
+    if isinstance(total, tuple):
+        rows, columns = (entry(axis, at) for axis in total)
+        return rows if rows == columns else (rows, columns)
+    value = total[at]
     return value.item() if hasattr(value, "item") and value is not np.ma.masked else value
 
 

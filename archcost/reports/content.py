@@ -60,7 +60,6 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
     def sized(number: Any) -> str:
         return f"{units.count(number)} ({units.bytes_(number)})"
 
-    at = f" at {analysis.peak_at}" if analysis.peak_at else ""
     found = [
         ("macs", counted(analysis.macs)),
         ("flops (2 × macs)", counted(analysis.flops)),
@@ -68,7 +67,8 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
         ("buffers (running mean, variance)", counted(analysis.buffers)),
         (f"weights in {analysis.dtype}, bytes", sized(analysis.weight_bytes)),
         ("activations, bytes", sized(analysis.activation_bytes)),
-        ("peak activations, bytes", sized(analysis.peak_activation_bytes) + at),
+        ("peak activations, bytes", sized(analysis.peak_activation_bytes)),
+        ("the peak stands at", analysis.peak_at or "the input"),
     ]
     if analysis.receptive_field is not None:
         field, stride = (_axes(figure) for figure in (analysis.receptive_field, analysis.stride))

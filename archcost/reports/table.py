@@ -22,20 +22,18 @@ def analysis(analysis: Analysis, by: str | None = None, width: int | None = None
     report = content(analysis, by)
     table, hidden = _fitted(report.columns, [*report.rows, report.total], width, by)
     kinds, _ = _fitted(GROUP_COLUMNS, [*report.kinds, report.total], width, "kind")
-    notes = [CONVENTION + "."]
+    notes = CONVENTION + "."
     if analysis.batch > 1:
-        notes.append(
-            f"macs, flops and params are of one sample; activations and bytes of the batch of {analysis.batch}."
-        )
+        notes += f" macs, flops and params are of one sample; activations and bytes of the batch of {analysis.batch}."
     parts = [
-        report.title,
+        _wrapped(report.title, width),
         table,
         *_not_shown(hidden, width),
         "",
         layout(["total", ""], report.facts, [False, False]),
         "",
         kinds,
-        *notes,
+        _wrapped(notes, width),
     ]
     return "\n".join(parts)
 
@@ -113,10 +111,14 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Row], width: int | None, b
 def _not_shown(hidden: Sequence[str], width: int | None) -> list[str]:
     if not hidden:
         return []
-    return [
-        f"Not shown in {width} characters: {', '.join(hidden)}.",
-        "A wider terminal, --format csv or -o FILE shows all.",
-    ]
+    said = f"Not shown in {width} characters: {', '.join(hidden)}. A wider terminal, --format csv or -o FILE shows all."
+    return [_wrapped(said, width)]
+
+
+def _wrapped(text: str, width: int | None) -> str:
+    import textwrap
+
+    return textwrap.fill(text, width) if width else text
 
 
 def _cell(cell: Any) -> str:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archcost.api import Analysis, Model, Sweep, analyze, load, sweep, validate
+    from archcost.api import Analysis, Model, Sweep, Validation, analyze, load, sweep, validate
     from archcost.errors import ArchcostError, SpecError
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "ArchcostError", "Model", "SpecError", "Sweep", "analyze", "load", "sweep", "validate"]
+__all__ = [
+    "Analysis",
+    "ArchcostError",
+    "Model",
+    "SpecError",
+    "Sweep",
+    "Validation",
+    "analyze",
+    "load",
+    "sweep",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcost import analysis as _analysis
 from archcost.errors import ArchcostError
@@ -13,9 +13,6 @@ from archcost.spec import document as _document
 from archcost.spec import ranges, zoo
 from archcost.spec.document import Document
 from archcost.spec.settings import settle
-
-if TYPE_CHECKING:
-    from archcost.live.validate import Validation
 
 
 class Analysis(_analysis.Analysis):
@@ -57,6 +54,27 @@ class Sweep(_analysis.Sweep):
         from archcost.reports import html
 
         return html.sweep(self)
+
+
+class Validation(_analysis.Validation):
+    """Every figure of a spec that was compared, and by what; `ok` where none differs."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same data as `archcost validate --format json`."""
+        from archcost.reports import json
+
+        return json.validation(self)
+
+    def to_csv(self) -> str:
+        """A row for each figure compared."""
+        from archcost.reports import csv
+
+        return csv.validation(self)
+
+    def _repr_html_(self) -> str:
+        from archcost.reports import html
+
+        return html.validation(self)
 
 
 @dataclass(eq=False)
@@ -118,7 +136,11 @@ class Model:
 
     def validate(self, **settings: Any) -> Validation:
         """Builds the PyTorch module and compares it layer by layer; needs the extra `torch`."""
-        return _live().validate(self.analyze(**settings))  # type: ignore[no-any-return]
+        live = _live()
+        analysis = self.analyze(**settings)
+        found = Validation(self.name, analysis.macs, analysis.params)
+        live.validate(analysis, found)
+        return found
 
     def _merged(self, alpha: Any, rho: Any, resolution: Any, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
         given = dict(self.given)

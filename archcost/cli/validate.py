@@ -39,6 +39,7 @@ def command(
     """
     from archcost.api import load
     from archcost.reports import json
+    from archcost.reports.validation import text
     from archcost.spec import zoo
 
     names = [*specs, *(zoo.names() if everything else [])]
@@ -53,12 +54,6 @@ def command(
     if form == "json":
         deliver(json.dumps([validation.to_dict() for validation in found]), output)
     else:
-        deliver("\n".join(_said(validation) for validation in found), output)
+        deliver("\n".join(map(text, found)), output)
     if not all(validation.ok for validation in found):
         sys.exit(1)
-
-
-def _said(validation: object) -> str:
-    from archcost.reports import validation as report
-
-    return report.text(validation)

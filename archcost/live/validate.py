@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from archcost.analysis.analysis import Analysis
+from archcost.analysis import Analysis, Validation
 from archcost.graph import Layer
 from archcost.live.build import NetworkModule, build_network
 from archcost.ops.attention import Attention
@@ -29,74 +28,13 @@ UNSEEN_PRODUCTS = ("attention", "mm", "einsum", "conv", "linear", "matmul", "bil
 """An operator that fvcore passes over is harmless unless its name holds one of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One figure that does not agree."""
-
-    layer: str
-    what: str
-    archcost: object
-    witness: object
-    by: str
-
-    def __str__(self) -> str:
-        return f"{self.layer}: {self.what}: archcost {_shown(self.archcost)}, {self.by} {_shown(self.witness)}"
-
-
-def _shown(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-@dataclass(slots=True)
-class Validation:
-    """What was compared for one spec, and what differs."""
-
-    spec: str
-    macs: int = 0
-    params: int = 0
-    compared: int = 0
-    operators: dict[str, int] = field(default_factory=dict)
-    """fvcore's count of each operator that it counts."""
-    unseen: list[str] = field(default_factory=list)
-    """Layers that fvcore cannot see; FlopCounterMode counted them."""
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return not self.differences
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "spec": self.spec,
-            "ok": self.ok,
-            "macs": self.macs,
-            "params": self.params,
-            "compared": self.compared,
-            "operators": self.operators,
-            "unseen_by_fvcore": self.unseen,
-            "differences": [
-                {"layer": d.layer, "what": d.what, "archcost": d.archcost, "witness": d.witness, "by": d.by}
-                for d in self.differences
-            ],
-        }
-
-
-def validate(analysis: Analysis) -> Validation:
-    """Compares one model with its PyTorch module: each layer's operators, shapes, parameters; and the totals."""
-    network = analysis.network
-    found = Validation(analysis.document.name, analysis.macs, analysis.params)
-    size = (1, *network.input_shape)
+def validate(analysis: Analysis, found: Validation) -> None:
+    """Compares one model with its PyTorch module: each layer's operators, shapes, parameters; then the totals."""
+    size = (1, *analysis.network.input_shape)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _compare_meta(found, analysis, size)
         _compare_fvcore(found, analysis, size)
-    return found
-
-
-def _compare(found: Validation, layer: str, what: str, ours: object, theirs: object, by: str) -> None:
-    found.compared += 1
-    if ours != theirs:
-        found.differences.append(Difference(layer, what, ours, theirs, by))
 
 
 def _compare_meta(found: Validation, analysis: Analysis, size: tuple[int, ...]) -> None:
@@ -107,19 +45,19 @@ def _compare_meta(found: Validation, analysis: Analysis, size: tuple[int, ...]) 
         part.register_forward_hook(lambda _m, _i, y, name=name: shapes.update({name: tuple(y.shape[1:])}))
     with FlopCounterMode(display=False) as counter:
         module(torch.empty(size, device="meta"))
-    _compare(found, "total", "macs", analysis.macs, counter.get_total_flops() // 2, "FlopCounterMode")
-    _compare(found, "total", "params", analysis.params, sum(p.numel() for p in module.parameters()), "sum(p.numel())")
+    found.compare("total", "macs", analysis.macs, counter.get_total_flops() // 2, "FlopCounterMode")
+    found.compare("total", "params", analysis.params, sum(p.numel() for p in module.parameters()), "sum(p.numel())")
     counts = {
         name.removeprefix(f"{type(module).__name__}."): sum(ops.values()) // 2
         for name, ops in counter.get_flop_counts().items()
     }
     for layer, (name, part, _, _) in zip(analysis.network.layers, module.steps, strict=True):
         cost = layer.cost
-        _compare(found, name, "output shape", tuple(layer.output_shape), shapes[name], "torch")
-        _compare(found, name, "params", cost.params.value, sum(p.numel() for p in part.parameters()), "sum(p.numel())")
-        _compare(found, name, "buffers", cost.buffers.value, _buffers(part), "torch")
+        found.compare(name, "output shape", tuple(layer.output_shape), shapes[name], "torch")
+        found.compare(name, "params", cost.params.value, sum(p.numel() for p in part.parameters()), "sum(p.numel())")
+        found.compare(name, "buffers", cost.buffers.value, _buffers(part), "torch")
         if isinstance(layer.op, Attention):
-            _compare(found, name, "macs", cost.macs.value, counts.get(name, 0), "FlopCounterMode")
+            found.compare(name, "macs", cost.macs.value, counts.get(name, 0), "FlopCounterMode")
 
 
 def _buffers(module: torch.nn.Module) -> int:
@@ -139,15 +77,15 @@ def _compare_fvcore(found: Validation, analysis: Analysis, size: tuple[int, ...]
         expected = dict(fvcore_counts(layer))
         theirs = {name: int(count) for name, count in counted.get(layer.name, {}).items() if count}
         for name in sorted({*expected, *theirs}):
-            _compare(found, layer.name, name, expected.get(name, 0), theirs.get(name, 0), "fvcore")
+            found.compare(layer.name, name, expected.get(name, 0), theirs.get(name, 0), "fvcore")
             totals[name] = totals.get(name, 0) + expected.get(name, 0)
         passed_over = [op for op in flops.unsupported_ops(layer.name) if any(part in op for part in UNSEEN_PRODUCTS)]
         if passed_over:
             found.unseen.append(layer.name)
             if not isinstance(layer.op, Attention):
-                found.differences.append(Difference(layer.name, passed_over[0], 0, "not counted", "fvcore"))
+                found.compare(layer.name, passed_over[0], "nothing", "not counted", "fvcore")
     for name in sorted({*totals, *found.operators}):
-        _compare(found, "total", name, totals.get(name, 0), found.operators.get(name, 0), "fvcore")
+        found.compare("total", name, totals.get(name, 0), found.operators.get(name, 0), "fvcore")
 
 
 def _with_memory(module: NetworkModule) -> NetworkModule:

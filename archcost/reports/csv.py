@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from archcost.analysis import TOTALS, Analysis, Sweep
+from archcost.analysis import TOTALS, Analysis, Sweep, Validation
 from archcost.dims import as_float, is_array
 from archcost.reports.content import content
 
@@ -27,6 +27,12 @@ def analysis(analysis: Analysis, by: str | None = None) -> str:
 def sweep(sweep: Sweep) -> str:
     rows = ([_cell(cell) for cell in row.values()] for row in sweep.rows())
     return _text(list(sweep.columns), rows)
+
+
+def validation(validation: Validation) -> str:
+    """Every figure compared."""
+    names = ["layer", "what", "archcost", "witness", "by", "ok"]
+    return _text(names, ([_cell(getattr(c, name)) for name in names] for c in validation.comparisons))
 
 
 def _batch(analysis: Analysis) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from archcost.analysis import Analysis, Sweep
+from archcost.analysis import Analysis, Sweep, Validation
 from archcost.dims import is_array
 from archcost.reports.content import CONVENTION, content
 from archcost.reports.units import count
@@ -34,6 +34,15 @@ def sweep(sweep: Sweep) -> str:
             break
     more = f"<p>the first {MOST_ROWS} of {len(sweep):,} variants</p>" if len(sweep) > MOST_ROWS else ""
     return table(list(sweep.columns), rows) + more
+
+
+def validation(validation: Validation) -> str:
+    rows = [[c.layer, c.what, str(c.archcost), str(c.witness), c.by] for c in validation.differences[:MOST_ROWS]]
+    verdict = f"{validation.compared:,} figures compared, {len(validation.differences):,} differ"
+    differences = table(["layer", "what", "archcost", "witness", "by"], rows) if rows else ""
+    return (
+        f"<h4>{escape(validation.spec)}: {'ok' if validation.ok else 'differences'}</h4><p>{verdict}</p>{differences}"
+    )
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

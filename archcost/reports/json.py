@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcost.analysis import SCHEMA_VERSION, TOTALS, Analysis, Sweep, group
+from archcost.analysis import SCHEMA_VERSION, Analysis, Sweep, Validation, group
 from archcost.dims import Ratio, as_float, is_array
 from archcost.reports.columns import group_row
 
@@ -73,6 +73,22 @@ def sweep(sweep: Sweep) -> dict[str, Any]:
     return {"spec": sweep.document.name, "rows": list(sweep.rows())}
 
 
+def validation(validation: Validation) -> dict[str, Any]:
+    return {
+        "spec": validation.spec,
+        "ok": validation.ok,
+        "macs": validation.macs,
+        "params": validation.params,
+        "compared": validation.compared,
+        "operators": validation.operators,
+        "unseen_by_fvcore": validation.unseen,
+        "differences": [
+            {"layer": c.layer, "what": c.what, "archcost": c.archcost, "witness": c.witness, "by": c.by}
+            for c in validation.differences
+        ],
+    }
+
+
 def plain(value: Any) -> Any:
     """A figure as JSON has it: numbers, texts, lists."""
     if isinstance(value, Ratio):
@@ -80,6 +96,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     return value.tolist() if is_array(value) else value
-
-
-__all__ = ["TOTALS", "analysis", "dumps", "groups", "sweep"]

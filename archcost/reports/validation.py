@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from archcost.analysis import Validation
 
 MOST_SHOWN = 20
 
 
-def text(validation: Any) -> str:
+def text(validation: Validation) -> str:
     """One line where all agrees; else the layers that differ, one line each."""
     counted = ", ".join(
         f"{name} {count:,}" for name, count in sorted(validation.operators.items(), key=lambda item: -item[1])

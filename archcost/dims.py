@@ -116,13 +116,18 @@ def product(a: Dim, b: Dim) -> Dim:
 
     Raises OverflowError.
     """
-    if (is_array(a) or is_array(b)) and _largest(a) * _largest(b) > INT64_MAX:
+    if (_is_int64(a) or _is_int64(b)) and largest(a) * largest(b) > INT64_MAX:
         raise OverflowError("numbers with too many digits for 64-bit arithmetic")
     return a * b
 
 
-def _largest(a: Dim) -> int:
+def largest(a: Dim) -> int:
+    """The largest magnitude."""
     return abs(a) if isinstance(a, int) else int(abs(a).max(initial=0))
+
+
+def _is_int64(a: Dim) -> bool:
+    return is_array(a) and a.dtype != object
 
 
 def floor(value: Number) -> Dim:
@@ -159,6 +164,10 @@ def exact(value: object) -> Number:
         raise ValueError(f"{value} is not a number")
     if isinstance(value, (int, Ratio)):
         return value
+    if isinstance(value, (list, tuple)):
+        import numpy as np
+
+        return _exact_array(np.asarray(value))
     if is_array(value) and value.ndim:
         return _exact_array(value)
     try:

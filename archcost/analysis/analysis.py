@@ -122,14 +122,14 @@ class Analysis:
     @cached_property
     def activation_bytes(self) -> Any:
         """All outputs that allocate, the input excluded."""
-        elements = self._each(lambda network: sums.total(self._schedule(network).allocates.values()))
-        return elements * self._element_bytes
+        return self._each(lambda network: self._bytes(sums.total(self._schedule(network).allocates.values())))
 
     @cached_property
     def peak_activation_bytes(self) -> Any:
         """The most that is alive at once, weights excluded."""
-        elements = self._each(lambda network: sums.maximum(alive for _, alive in self._schedule(network).steps))
-        return elements * self._element_bytes
+        return self._each(
+            lambda network: self._bytes(sums.maximum(alive for _, alive in self._schedule(network).steps))
+        )
 
     @cached_property
     def peak_at(self) -> Any:
@@ -204,9 +204,11 @@ class Analysis:
             formula=str(cost.macs),
         )
 
-    @property
-    def _element_bytes(self) -> int:
-        return DTYPES[self.dtype] * self.batch
+    def _bytes(self, elements: Any) -> Any:
+        try:
+            return dims.product(elements, DTYPES[self.dtype] * self.batch)
+        except OverflowError as error:
+            raise ArchcostError(f"{error}; analyse these settings one model at a time") from None
 
     def _schedule(self, network: Network) -> Schedule:
         known = self.__dict__.setdefault("_schedules", {})

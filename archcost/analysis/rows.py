@@ -6,12 +6,13 @@ distinct network is costed once. Where the structure differs between rows, every
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archcost import dims
-from archcost.dims import Ratio, is_array
+from archcost.dims import Dim, Ratio, is_array
 from archcost.errors import ArchcostError
 from archcost.graph import Network, build
 from archcost.spec.document import Document
@@ -113,6 +114,8 @@ def parts(document: Document, settings: Settings) -> list[Part]:
             found.append(_part(document, rows, shape, chosen))
         except _Divided as divided:
             waiting += divided.into
+        except OverflowError as error:
+            raise ArchcostError(f"{error}; analyse these settings one model at a time") from None
     if all(bool(np.all(part.network.infeasible)) for part in found):
         build(document, _row(settings, 0))  # raises with what is wrong with the first
     return found
@@ -132,7 +135,7 @@ def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen
     largest = _corner(document, settings)
     distinct, grid, index = _distinct(document, settings, largest)
     try:
-        return Part(build(document, distinct), Rows(shape, chosen, grid, index))
+        return Part(_bounded(build(document, distinct)), Rows(shape, chosen, grid, index))
     except Varies as varies:
         keys = [np.broadcast_to(part, grid).ravel() for part in dims.parts(varies.values)]
         if index is not None:
@@ -176,19 +179,37 @@ def _row(settings: Settings, index: int) -> Settings:
 def _corner(document: Document, settings: Settings) -> Network:
     """The network at the largest value of every setting, in Python's integers.
 
-    Costs grow with every setting, so if its totals fit into 64 bits then all rows' do; and it tells which
-    sizes α scales. Raises ArchcostError where they do not fit.
+    It tells which sizes α scales, and no arithmetic on it can overflow.
     """
     import numpy as np
 
     def largest(value: Any) -> Any:
         return np.array([int(value.max())], dtype=object) if is_array(value) else value
 
-    network = build(document, _map(settings, largest))
+    return build(document, _map(settings, largest))
+
+
+def _bounded(network: Network) -> Network:
+    """The network, if no sum over its layers can exceed 64 bits in any row.
+
+    Raises OverflowError.
+    """
+    known: dict[int, int] = {}
+
+    def largest(size: Dim) -> int:
+        if isinstance(size, int):
+            return abs(size)
+        if id(size) not in known:
+            known[id(size)] = dims.largest(size)
+        return known[id(size)]
+
+    total = 0
     for layer in network.layers:
-        for amount in (layer.cost.macs, layer.cost.params):
-            if dims.differs(amount.value > _LARGEST_TOTAL // len(network.layers)):
-                raise ArchcostError(f"{layer.name} is too large for 64-bit arithmetic; analyse it as one model")
+        cost = layer.cost
+        for product in (*cost.macs, *cost.params, layer.output_shape):
+            total += math.prod(map(largest, product))
+    if total > _LARGEST_TOTAL:
+        raise OverflowError(f"{network.document.name} grows too large for 64-bit arithmetic")
     return network
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcost import dims
 from archcost.cost import Cost
-from archcost.dims import Condition, Dim, is_array
+from archcost.dims import Condition, Dim, Ratio, is_array
 from archcost.errors import Mark
 from archcost.ops import OPERATORS, Nary, Unary
 from archcost.ops.fields import FieldType
@@ -198,15 +198,14 @@ class _Builder(Expander):
                 value = scope.value(node, sources)
                 mark = value.mark or mark
                 raw = settled(value.content) if declared[name].structural else value.content
-                if declared[name].width:
+                if declared[name].width and not (value.literal and isinstance(raw, Ratio)):
                     raw = self._scaled(raw, value.sized, item, scope, sources)
                 found[name], wrong = self._read(declared[name], name, raw, mark)
                 complete &= not wrong
             except UnknownShape:
                 complete = False
             except ValueError as error:
-                said = str(error)
-                self.problem(f"`{name}` {said}" if said.startswith(("needs", "is ")) else said, mark)
+                self.problem(_about(name, str(error)), mark)
                 complete = False
         for name in required - item.fields.keys():
             self.problem(f"`{operator.kind}` needs `{name}`", item.mark)
@@ -236,6 +235,13 @@ class _Builder(Expander):
         else:
             self.widths.add(((numerator, denominator), scale))
         return self.document.scaling.scaled(size, self.settings.alpha, scale)
+
+
+def _about(name: str, said: str) -> str:
+    """A message with the field that it is about, unless it names something already."""
+    if said.startswith(("unknown", "`")):
+        return said
+    return f"`{name}` {said}" if said.startswith(("needs", "is ")) else f"`{name}`: {said}"
 
 
 @cache

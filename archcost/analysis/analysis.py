@@ -238,7 +238,7 @@ class Analysis:
             more = elements > peak
             at = dims.choose(more, index, at)
             peak = dims.larger(peak, elements)
-        names: list[str | None] = [name for name, _ in steps] or [None]
+        names = [name for name, _ in steps]
         if not is_array(at):
             return names[at]
         import numpy as np

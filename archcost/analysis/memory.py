@@ -15,7 +15,7 @@ from archcost.graph import INPUT, Network
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """steps: (layer, elements alive while it runs), for the layers that allocate; allocates: their outputs."""
+    """steps: (layer, elements alive while it runs), where a maximum may stand; allocates: outputs that do."""
 
     steps: list[tuple[str, Amount]]
     allocates: dict[str, Amount]
@@ -37,7 +37,8 @@ def schedule(network: Network, inplace: bool = True) -> Schedule:
     for index, layer in enumerate(network.layers):
         if owner[layer.name] == layer.name:
             alive[layer.name] = size[layer.name]
-            # Only where memory is taken can the sum reach a new maximum.
+        # Only where memory is taken can the sum reach a new maximum; at first there is the input.
+        if owner[layer.name] == layer.name or index == 0:
             steps.append((layer.name, Amount(product for amount in alive.values() for product in amount)))
         for name in ending.get(index, ()):
             del alive[name]

@@ -68,7 +68,7 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
         (f"weights in {analysis.dtype}, bytes", sized(analysis.weight_bytes)),
         ("activations, bytes", sized(analysis.activation_bytes)),
         ("peak activations, bytes", sized(analysis.peak_activation_bytes)),
-        ("the peak stands at", analysis.peak_at or "the input"),
+        ("the peak stands at", analysis.peak_at),
     ]
     if analysis.receptive_field is not None:
         field, stride = (_axes(figure) for figure in (analysis.receptive_field, analysis.stride))

@@ -21,7 +21,7 @@ def analysis(analysis: Analysis, by: str | None = None, width: int | None = None
     """The layers (or groups), their sum, the totals and the share by kind. width: in characters, None for no limit."""
     report = content(analysis, by)
     table, hidden = _fitted(report.columns, [*report.rows, report.total], width, by)
-    kinds, _ = _fitted(GROUP_COLUMNS, [*report.kinds, report.total], width, "kind")
+    kinds = _fitted(GROUP_COLUMNS, [*report.kinds, report.total], width, "kind")[0] if report.kinds else ""
     notes = CONVENTION + "."
     if analysis.batch > 1:
         notes += f" macs, flops and params are of one sample; activations and bytes of the batch of {analysis.batch}."

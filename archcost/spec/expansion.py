@@ -105,7 +105,7 @@ class Expander(ABC):
         for later in items:
             node = later.beside.get("name")
             if node is not None and node.value == name:
-                return f"`{name}` comes later (line {node.mark.line}); a layer reads what stands before it, not a cycle"
+                return f"`{name}` comes later (line {node.mark.line}), a cycle: a layer reads what stands before it"
         return unknown("layer", name, scope.tensors)
 
     def _kind(self, item: Item, scope: Scope, sources: Tensors) -> str | None:

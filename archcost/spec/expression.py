@@ -34,13 +34,14 @@ _PREFIX = "_name_"
 class Value:
     """What an expression came to.
 
-    `sized` marks a size taken from the network at hand, which α has scaled already; `mark` is where the
-    spec wrote the value that a bare `$name` stands for.
+    sized: a size taken from the network at hand, which α has scaled already. mark: where the spec wrote the
+    value that a bare `$name` stands for. literal: whether it was written there as a plain value.
     """
 
     content: Any
     sized: bool = False
     mark: Mark | None = None
+    literal: bool = False
 
 
 Lookup = Callable[[str], Value]

@@ -91,7 +91,8 @@ class Scope:
             return Value([item.content for item in found], any(item.sized for item in found))
         if isinstance(content, dict):
             raise ValueError(f"needs a value, not {describe(node.plain)}")
-        return Value(dims.exact(content) if isinstance(content, float) else content, mark=node.mark)
+        plain = dims.exact(content) if isinstance(content, float) else content
+        return Value(plain, mark=node.mark, literal=True)
 
     def structural(self, node: Node, sources: Tensors) -> Any:
         """A value that decides what the network is, not only how large. Raises Varies beside what `value` does."""

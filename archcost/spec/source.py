@@ -168,6 +168,9 @@ class _Reader:
             self.problems.append(Problem("a key must be a name", node.mark))
             return f"?{node.mark.line}:{node.mark.column}"
         key = str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
+        if key == "<<":
+            self.problems.append(Problem("merge keys are not in the language; a block with arguments is", node.mark))
+            return f"?{node.mark.line}:{node.mark.column}"
         if key in parent.keys:
             first = parent.keys[key].line
             self.problems.append(Problem(f"`{key}` stands here twice; first in line {first}", node.mark))

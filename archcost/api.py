@@ -162,7 +162,7 @@ def load(spec: str | Path) -> Model:
 
     Raises ArchcostError where there is no such spec, SpecError where it has problems.
     """
-    if isinstance(spec, Path) or Path(spec).exists():
+    if isinstance(spec, Path) or zoo.exists(Path(spec)):
         return Model(_document.read(Path(spec)), {})
     name, settings = ranges.reference(spec)
     return Model(_document.read(zoo.find(name)), settings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import decimal
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
 
 if TYPE_CHECKING:
@@ -24,10 +25,28 @@ DECIMALS = 12
 """Multipliers are taken to this many decimals, so that 0.35 means 0.35 and not its nearest binary fraction."""
 UNIT = 10**DECIMALS
 INT64_MAX = 2**63 - 1
+LARGEST = 10**60
+"""No size, and no number on the way to one, is larger; what grows beyond is a mistake or an attack."""
 
 
 def is_array(value: object) -> TypeGuard[NDArray[Any]]:
     return hasattr(value, "dtype") and hasattr(value, "ndim")
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two single values are equal and of one sort: true is not 1."""
+    if isinstance(a, (bool, str)) or isinstance(b, (bool, str)):
+        return type(a) is type(b) and a == b
+    return bool(parts(a) == parts(b))
+
+
+def gcd(a: Dim, b: Dim) -> Dim:
+    """The greatest common divisor."""
+    if isinstance(a, int) and isinstance(b, int):
+        return math.gcd(a, b)
+    import numpy as np
+
+    return np.gcd(a, b)
 
 
 def ceil_div(a: Dim, b: Dim) -> Dim:
@@ -49,6 +68,23 @@ def larger(a: Dim, b: Dim) -> Dim:
 
 def smaller(a: Dim, b: Dim) -> Dim:
     return -larger(-a, -b)
+
+
+def upper(a: Number, b: Number) -> Number:
+    """The larger of two numbers, fractions among them."""
+    return _extreme(a, b, larger)
+
+
+def lower(a: Number, b: Number) -> Number:
+    """The smaller of two numbers, fractions among them."""
+    return _extreme(a, b, smaller)
+
+
+def _extreme(a: Number, b: Number, pick: Callable[[Dim, Dim], Dim]) -> Number:
+    if not isinstance(a, Ratio) and not isinstance(b, Ratio):
+        return pick(a, b)
+    (n, d), (m, e) = parts(a), parts(b)
+    return Ratio.reduced(pick(product(n, e), product(m, d)), product(d, e))
 
 
 def choose(condition: Condition, a: Dim, b: Dim) -> Dim:
@@ -83,8 +119,10 @@ class Ratio:
     def reduced(numerator: Dim, denominator: Dim) -> Number:
         """An integer where the division leaves nothing, else a fraction in lowest terms (arrays as they are)."""
         if not isinstance(numerator, int) or not isinstance(denominator, int):
-            return Ratio(numerator, denominator)
-        common = math.gcd(numerator, denominator)
+            negative = denominator < 0
+            sign = choose(negative, -1, 1) if differs(negative) else 1
+            return Ratio(numerator * sign, denominator * sign)
+        common = math.gcd(numerator, denominator) * (-1 if denominator < 0 else 1)
         numerator, denominator = numerator // common, denominator // common
         return numerator if denominator == 1 else Ratio(numerator, denominator)
 
@@ -123,7 +161,7 @@ def product(a: Dim, b: Dim) -> Dim:
 
 def largest(a: Dim) -> int:
     """The largest magnitude."""
-    return abs(a) if isinstance(a, int) else int(abs(a).max(initial=0))
+    return abs(a) if isinstance(a, int) else max(int(a.max()), -int(a.min())) if a.size else 0
 
 
 def _is_int64(a: Dim) -> bool:
@@ -162,7 +200,11 @@ def exact(value: object) -> Number:
     """
     if isinstance(value, bool):
         raise ValueError(f"{value} is not a number")
-    if isinstance(value, (int, Ratio)):
+    if isinstance(value, Ratio):
+        return value
+    if isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise ValueError(f"a number of about 10^{digits(value)} is absurd")
         return value
     if isinstance(value, (list, tuple)):
         import numpy as np
@@ -170,15 +212,23 @@ def exact(value: object) -> Number:
         return _exact_array(np.asarray(value))
     if is_array(value) and value.ndim:
         return _exact_array(value)
+    text = str(value)
     try:
-        number = decimal.Decimal(str(value))
+        if not text.isascii() or "_" in text:
+            raise decimal.InvalidOperation
+        number = decimal.Decimal(text)
     except decimal.InvalidOperation:
         raise ValueError(f"{value!r} is not a number") from None
     if not number.is_finite():
         raise ValueError(f"{value} is not a finite number")
-    if abs(number.adjusted()) > 30 and number:
-        raise ValueError(f"{value} is absurd")
+    if abs(number) > LARGEST:
+        raise ValueError(f"{str(value)[:40]} is absurd")
     return Ratio.reduced(int((number * UNIT).to_integral_value()), UNIT)
+
+
+def digits(number: int) -> int:
+    """About how many decimal digits, without writing them down."""
+    return int(number.bit_length() * math.log10(2))
 
 
 def _exact_array(values: NDArray[Any]) -> Number:
@@ -190,7 +240,7 @@ def _exact_array(values: NDArray[Any]) -> Number:
         raise ValueError(f"an array of {values.dtype} does not hold numbers")
     if not np.isfinite(values).all():
         raise ValueError("an array with NaN or infinity does not hold sizes")
-    if abs(values).max(initial=0) >= INT64_MAX / UNIT:
+    if values.size and abs(values).max() >= INT64_MAX / UNIT:
         raise ValueError(f"{abs(values).max()} is absurd")
     scaled = np.rint(values * UNIT).astype(np.int64)
     return Ratio(scaled, UNIT)

@@ -22,6 +22,11 @@ class Problem:
     mark: Mark | None = None
 
 
+def printable(text: str) -> str:
+    """Text that cannot paint the terminal, nor turn it round: control characters and line ends become spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 class ArchcostError(Exception):
     """Any failure that the user can mend. Only `cli/` catches it, and turns it into exit code 2."""
 
@@ -45,13 +50,13 @@ class SpecError(ArchcostError):
     def _show(self, problem: Problem) -> str:
         mark = problem.mark
         if mark is None:
-            return f"{self.file}: {problem.message}"
-        text = f"{self.file}:{mark.line}:{mark.column}: {problem.message}"
+            return f"{self.file}: {printable(problem.message)}"
+        text = f"{self.file}:{mark.line}:{mark.column}: {printable(problem.message)}"
         if not 0 < mark.line <= len(self.lines):
             return text
         source = self.lines[mark.line - 1].rstrip()
         # A line of a megabyte helps nobody: show a window around the column.
         start = max(0, mark.column - 60) if len(source) > 120 else 0
-        window = source[start : start + 120].replace("\t", " ")
+        window = printable(source[start : start + 120])
         caret = " " * (mark.column - 1 - start) + "^" * max(1, min(mark.length, len(window)))
         return f"{text}\n  {window}\n  {caret[:122]}"

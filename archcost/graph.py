@@ -7,6 +7,7 @@ reads it stays silent. For a batch the same rules mark the rows that are infeasi
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ from archcost.spec.settings import Settings
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+LARGEST_TENSOR = 10**15
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +117,7 @@ class _Builder(Expander):
         self.layers: list[Layer] = []
         self.infeasible: Condition = False
         self.widths: set[tuple[tuple[Dim, Dim], str]] = set()
+        self.largest: dict[int, tuple[int, Dim]] = {}
 
     def input_shape(self) -> TensorShape:
         sizes = [node.value for node in self.document.input]
@@ -176,12 +181,25 @@ class _Builder(Expander):
         if wrong:
             return None
         shape = op.shape(source)
+        if math.prod(map(self._largest, shape)) > LARGEST_TENSOR:
+            if any(map(is_array, shape)):
+                raise OverflowError(f"{op.kind} in line {item.mark.line} has an output that is too large")
+            self.problem(f"{op.kind}: its output is larger than {LARGEST_TENSOR:,} elements", item.mark)
+            return None
         for size in shape:
             too_small = size < 1
             if is_array(too_small) or too_small:
                 listed = " and ".join(map(str, shapes)) if not is_array(too_small) else ""
                 wrong |= self.reject(too_small, f"{op.kind}: the output of {listed} would be nothing", item.mark)
         return None if wrong else shape
+
+    def _largest(self, size: Dim) -> int:
+        """The largest of a batch's sizes; arrays are looked at once."""
+        if isinstance(size, int):
+            return abs(size)
+        if id(size) not in self.largest:
+            self.largest[id(size)] = (dims.largest(size), size)
+        return self.largest[id(size)][0]
 
     def _attributes(
         self, item: Item, operator: type[Unary] | type[Nary], scope: Scope, sources: Tensors

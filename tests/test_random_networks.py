@@ -184,6 +184,24 @@ class TestAgainstTorch:
         assert found.buffers == sum(statistics)
 
 
+def test_validation_names_the_layer_that_differs(monkeypatch):
+    """One bias too many in the built module: one layer's parameters and the total differ, by its channels."""
+    build = pytest.importorskip("archcost.live.build")
+    plain = build._BUILDERS["conv"]
+
+    def biased(**arguments):
+        return plain(**{**arguments, "bias": arguments["bias"] or arguments["out_channels"] == 7})
+
+    monkeypatch.setitem(build._BUILDERS, "conv", biased)
+    text = (
+        "name: x\ninput: [3, 8, 8]\nlayers: [conv: {out: 5, kernel: 3}, pointwise: {out: 7}, conv: {out: 2, kernel: 1}]"
+    )
+    found = Model(parse(text), {}).validate()
+    assert not found.ok
+    assert {d.layer for d in found.differences} == {"total", "pointwise"}
+    assert {d.witness - d.archcost for d in found.differences if d.what == "params"} == {7}
+
+
 # One batch against every model alone
 
 
@@ -193,14 +211,14 @@ def assert_rows_equal(model, alphas, sizes):
     shape = (len(alphas), len(sizes))
     grid = {name: spread(total, shape) for name, total in batch.totals.items()}
     for at in np.ndindex(shape):
-        settings = {"alpha": alphas[at[0]], "resolution": sizes[at[1]]}
+        chosen = {"alpha": alphas[at[0]], "resolution": sizes[at[1]]}
         row = {name: entry(total, at) for name, total in grid.items()}
         try:
-            alone = model.analyze(**settings)
+            alone = model.analyze(**chosen)
         except SpecError:
             assert row["macs"] is np.ma.masked
             continue
-        assert row == alone.totals, settings
+        assert row == alone.totals, chosen
 
 
 def spread(total, shape):

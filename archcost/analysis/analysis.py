@@ -82,8 +82,8 @@ class Analysis:
     _parts: list[Part] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise ArchcostError(unknown("dtype", self.dtype, DTYPES))
+        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
+            raise ArchcostError(unknown("dtype", str(self.dtype), DTYPES))
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or not 1 <= self.batch <= LARGEST_BATCH:
             raise ArchcostError(f"batch must be a whole number from 1 to {LARGEST_BATCH:,}, not {self.batch}")
         self._parts = parts(self.document, self.settings)

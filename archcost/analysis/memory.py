@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archcost.analysis.sums import Sum
 from archcost.cost import Amount
 from archcost.graph import INPUT, Network
 
@@ -17,7 +18,7 @@ from archcost.graph import INPUT, Network
 class Schedule:
     """steps: (layer, elements alive while it runs), where a maximum may stand; allocates: outputs that do."""
 
-    steps: list[tuple[str, Amount]]
+    steps: list[tuple[str, Sum]]
     allocates: dict[str, Amount]
 
 
@@ -32,16 +33,17 @@ def schedule(network: Network, inplace: bool = True) -> Schedule:
     ending: dict[int, list[str]] = {}
     for name, index in last.items():
         ending.setdefault(index, []).append(name)
-    steps: list[tuple[str, Amount]] = []
-    alive = {INPUT: size[INPUT]}
+    steps: list[tuple[str, Sum]] = []
+    alive = Sum()
+    entries = {INPUT: alive.add(size[INPUT])}
     for index, layer in enumerate(network.layers):
         if owner[layer.name] == layer.name:
-            alive[layer.name] = size[layer.name]
+            entries[layer.name] = alive.add(size[layer.name])
         # Only where memory is taken can the sum reach a new maximum; at first there is the input.
         if owner[layer.name] == layer.name or index == 0:
-            steps.append((layer.name, Amount(product for amount in alive.values() for product in amount)))
+            steps.append((layer.name, alive.copy()))
         for name in ending.get(index, ()):
-            del alive[name]
+            alive.remove(entries[name])
     return Schedule(steps, {name: amount for name, amount in size.items() if name != INPUT})
 
 

@@ -1,66 +1,90 @@
 """Receptive field and stride, through branches: how much of the input one position of a tensor sees.
 
-Along a path, field += (extent - 1) · stride and stride *= step. Where branches meet, the largest field
-counts. What sees the whole image (global pooling, linear layers, attention) has no field of its own; where it
-joins a map again, as the gate of squeeze-and-excite does, the map's field stays.
+The first position of a tensor sees the input's pixels from `first` to `last`, counted with the padding, and
+its neighbour the same `stride` pixels on. Where branches meet, it sees what either did. What sees the whole
+image (global pooling, linear layers, attention) has no field of its own; where it joins a map again, as the
+gate of squeeze-and-excite does, the map's field stays.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import Any
 
-from archcost.dims import Dim, is_array, larger
+from archcost import dims
+from archcost.dims import Number, Ratio, is_array, lower, upper
 from archcost.graph import INPUT, Network
+from archcost.ops.base import Reach
 
-Axes = tuple[Any, Any]
+LARGEST = 10**15
+"""A field or stride beyond is no longer told."""
 
 
-def receptive_field(network: Network) -> tuple[Axes, Axes]:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the first position sees along one axis."""
+
+    first: Number = 0
+    last: Number = 0
+    stride: Number = 1
+
+    def through(self, extent: Any, before: Any, step: Number) -> _View:
+        """After an operator whose position 0 reads `extent` positions from -before on."""
+        first = self.first + self.stride * -before
+        last = self.last + self.stride * (extent - 1 - before)
+        return _View(first, last, self.stride * step)
+
+    def joined(self, other: _View) -> _View:
+        return _View(lower(self.first, other.first), upper(self.last, other.last), upper(self.stride, other.stride))
+
+    @property
+    def field(self) -> Number:
+        return self.last + self.first * -1 + 1
+
+
+def receptive_field(network: Network) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """((rows, columns), (vertical, horizontal stride)) of the last tensor that still has positions of its own.
 
-    ((None, None), (None, None)) for a network without a map at its input.
+    None for a network without a map at its input, and for what is larger than any image.
     """
-    nothing: tuple[Axes, Axes] = ((None, None), (None, None))
     if network.input_shape.rank != 3:
-        return nothing
-    fields: dict[str, tuple[Axes, Axes] | None] = {INPUT: ((1, 1), (1, 1))}
-    latest = fields[INPUT]
+        return (None, None), (None, None)
+    views: dict[str, tuple[_View, _View] | None] = {INPUT: (_View(), _View())}
+    latest = (_View(), _View())
     for layer in network.layers:
         reach = layer.op.reach(layer.source)
-        joined = _joined([found for source in layer.inputs if (found := fields[source]) is not None])
+        joined = _joined([view for source in layer.inputs if (view := views[source]) is not None])
         if reach is None or joined is None:
-            fields[layer.name] = None
-            continue
-        (rows, columns), (vertical, horizontal) = joined
-        extent, step = reach.extent, reach.step
-        fields[layer.name] = latest = (
-            (rows + (extent[0] - 1) * vertical, columns + (extent[1] - 1) * horizontal),
-            (vertical * step[0], horizontal * step[1]),
-        )
-    if latest is None:
-        return nothing
-    (rows, columns), (vertical, horizontal) = latest
-    return (_whole(rows), _whole(columns)), (_whole(vertical), _whole(horizontal))
+            views[layer.name] = None
+        else:
+            views[layer.name] = latest = _through(joined, reach)
+    fields, strides = [_pixels(view.field) for view in latest], [_told(view.stride) for view in latest]
+    return (fields[0], fields[1]), (strides[0], strides[1])
 
 
-def _joined(fields: list[tuple[Axes, Axes]]) -> tuple[Axes, Axes] | None:
-    if not fields:
+def _through(views: tuple[_View, _View], reach: Reach) -> tuple[_View, _View]:
+    rows, columns = (
+        view.through(extent, before, step)
+        for view, extent, before, step in zip(views, reach.extent, reach.before, reach.step, strict=True)
+    )
+    return rows, columns
+
+
+def _joined(views: list[tuple[_View, _View]]) -> tuple[_View, _View] | None:
+    if not views:
         return None
-    result = fields[0]
-    for field in fields[1:]:
-        result = tuple(
-            tuple(_larger(a, b) for a, b in zip(x, y, strict=True)) for x, y in zip(result, field, strict=True)
-        )  # type: ignore[assignment]
-    return result
+    rows, columns = views[0]
+    for other_rows, other_columns in views[1:]:
+        rows, columns = rows.joined(other_rows), columns.joined(other_columns)
+    return rows, columns
 
 
-def _larger(a: Any, b: Any) -> Any:
-    return larger(a, b) if is_array(a) or is_array(b) else max(a, b)
+def _pixels(field: Number) -> Any:
+    """Whole pixels; half of one, as upsampling can leave it, is none."""
+    return _told(dims.floor(field))
 
 
-def _whole(value: Any) -> Dim | float:
-    """A whole number where it is one; upsampling can leave a fraction."""
-    if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else float(value)
-    return value  # type: ignore[no-any-return]
+def _told(value: Number) -> Any:
+    if isinstance(value, Ratio):
+        return dims.as_float(value)
+    return None if not is_array(value) and value > LARGEST else value

@@ -102,7 +102,11 @@ def parts(document: Document, settings: Settings) -> list[Part]:
         return [Part(build(document, settings))]
     import numpy as np
 
-    shape = np.broadcast_shapes(*(value.shape for value in _arrays(settings) if is_array(value)))
+    shapes = [value.shape for value in _arrays(settings) if is_array(value)]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ArchcostError(f"arrays of shapes {', '.join(map(str, shapes))} do not broadcast") from None
     if 0 in shape:
         raise ArchcostError("a batch without a single model")
     found: list[Part] = []

@@ -11,13 +11,64 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from archcost.cost import Amount
+from archcost.cost import Amount, Product
 from archcost.dims import Dim, is_array, larger
 
 _LARGEST_KEY = 65_536
 
-Groups = dict[Any, tuple[Any, Dim]]
-"""Key of a factor along the last axis -> (that factor, the sum of what it is multiplied with)."""
+
+Entry = list[tuple[Any, Any, Dim]]
+"""The products of one amount, each as (key, factor along the last axis, everything else)."""
+
+
+class Sum:
+    """A running sum of amounts: for each factor along the last axis, what it is multiplied with.
+
+    >>> alive = Sum()
+    >>> tensor = alive.add(Amount.product(2, 3))
+    >>> other = alive.add(Amount.product(5))
+    >>> alive.remove(tensor)
+    >>> alive.value
+    5
+    """
+
+    __slots__ = ("columns", "counts", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[Any, Any] = {}
+        self.columns: dict[Any, Dim] = {}
+        self.counts: dict[Any, int] = {}
+
+    def add(self, amount: Amount) -> Entry:
+        """Returns what takes it out again."""
+        entry = [_parted(factors) for factors in amount]
+        for key, row, column in entry:
+            self.rows[key] = row
+            self.columns[key] = self.columns[key] + column if key in self.columns else column
+            self.counts[key] = self.counts.get(key, 0) + 1
+        return entry
+
+    def remove(self, entry: Entry) -> None:
+        """Takes back what was added before."""
+        for key, _, column in entry:
+            self.counts[key] -= 1
+            if self.counts[key]:
+                self.columns[key] = self.columns[key] - column
+            else:
+                del self.rows[key], self.columns[key], self.counts[key]
+
+    def copy(self) -> Sum:
+        """As it stands now, to keep."""
+        kept = Sum()
+        kept.rows, kept.columns = self.rows.copy(), self.columns.copy()
+        return kept
+
+    @property
+    def value(self) -> Dim:
+        result: Dim = 0
+        for key, row in self.rows.items():
+            result = result + row * self.columns[key]
+        return result
 
 
 def total(amounts: Iterable[Amount]) -> Dim:
@@ -26,44 +77,29 @@ def total(amounts: Iterable[Amount]) -> Dim:
     >>> total([Amount.product(2, 3), Amount.product(5)])
     11
     """
-    result: Dim = 0
-    for row, column in _grouped(product for amount in amounts for product in amount).values():
-        result = result + row * column
-    return result
-
-
-def maximum(amounts: Iterable[Amount]) -> Dim:
-    """The largest amount, row by row.
-
-    >>> maximum([Amount.product(2, 3), Amount.product(5)])
-    6
-    """
-    single: Groups = {}
-    result: Dim = 0
+    result = Sum()
     for amount in amounts:
-        groups = _grouped(amount)
-        if len(groups) == 1:
-            ((key, (row, column)),) = groups.items()
+        result.add(amount)
+    return result.value
+
+
+def maximum(sums: Iterable[Sum]) -> Dim:
+    """The largest of several sums, row by row. Those with the same single factor are compared without it."""
+    single: dict[Any, tuple[Any, Dim]] = {}
+    result: Dim = 0
+    for found in sums:
+        if len(found.rows) == 1:
+            ((key, row),) = found.rows.items()
+            column = found.columns[key]
             single[key] = (row, larger(single[key][1], column) if key in single else column)
         else:
-            result = larger(result, sum((row * column for row, column in groups.values()), 0))
+            result = larger(result, found.value)
     for row, column in single.values():
         result = larger(result, row * column)
     return result
 
 
-def _grouped(products: Iterable[tuple[Dim, ...]]) -> Groups:
-    groups: Groups = {}
-    for factors in products:
-        key, row, column = _parted(factors)
-        if key in groups:
-            row, before = groups[key]
-            column = before + column
-        groups[key] = (row, column)
-    return groups
-
-
-def _parted(factors: tuple[Dim, ...]) -> tuple[Any, Any, Dim]:
+def _parted(factors: Product) -> tuple[Any, Any, Dim]:
     """A product as (key, factor along the last axis, everything else)."""
     row: Any = 1
     column: Dim = 1
@@ -76,6 +112,6 @@ def _parted(factors: tuple[Dim, ...]) -> tuple[Any, Any, Dim]:
 
 
 def _key(row: Any) -> Any:
-    if not is_array(row) or row.dtype == object:
-        return 1 if isinstance(row, int) else id(row)
+    if not is_array(row):
+        return 1
     return row.tobytes() if row.size <= _LARGEST_KEY else id(row)

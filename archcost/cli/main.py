@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from archcost import __version__, cli
-from archcost.errors import ArchcostError
+from archcost.errors import ArchcostError, SpecError, printable
 
 _NOT_COMMANDS = {"main", "options", "output"}
 
@@ -41,7 +41,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ArchcostError as error:
-            click.echo(f"error: {error}" if "\n" not in str(error) else str(error), err=True)
+            text = str(error) if isinstance(error, SpecError) else f"error: {printable(str(error))}"
+            click.echo(text, err=True)
             sys.exit(2)
 
 

@@ -22,14 +22,11 @@ def deliver(content: str | bytes, output: str | None) -> None:
 
     Raises ArchcostError where the file cannot be written; what stood there before then stays.
     """
+    data = content if isinstance(content, bytes) else (content.rstrip("\n") + "\n").encode()
     if output is None or output == "-":
-        # Bytes past the terminal's encoding, so that ρ and × survive one without a locale.
-        stream = sys.stdout.buffer
-        stream.write(content if isinstance(content, bytes) else (content.rstrip("\n") + "\n").encode())
-        stream.flush()
+        _print(data)
         return
     path = Path(output)
-    data = content if isinstance(content, bytes) else (content.rstrip("\n") + "\n").encode()
     try:
         if path.is_dir():
             raise ArchcostError(f"{path}: is a directory; name a file")
@@ -39,6 +36,21 @@ def deliver(content: str | bytes, output: str | None) -> None:
         _replace(path, data)
     except OSError as error:
         raise ArchcostError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _print(data: bytes) -> None:
+    """Writes bytes past the terminal's encoding, so that ρ and × survive one without a locale."""
+    if sys.stdout is None:
+        raise ArchcostError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What is left in the buffer must not be tried again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(141)  # as a shell has it for a reader that has gone, such as head
+        raise ArchcostError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def _replace(path: Path, data: bytes) -> None:

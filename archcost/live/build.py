@@ -14,17 +14,21 @@ from archcost.ops.base import Nary, Recipe
 
 
 class NetworkModule(nn.Module):
-    """Runs a network's layers; a layer's module path is its name in the spec."""
+    """Runs a network's layers; a layer's module path is its name in the spec, as far as torch lets it be.
+
+    steps: (name, module, the tensors it reads, those that nobody reads after it); paths: name -> module path.
+    """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.steps: list[tuple[str, nn.Module, tuple[str, ...], tuple[str, ...]]] = []
         used = {source for layer in network.layers for source in layer.inputs}
         self.outputs = tuple(layer.name for layer in network.layers if layer.name not in used)
+        self.paths: dict[str, str] = {}
         last = {source: layer.name for layer in network.layers for source in layer.inputs}
         for layer in network.layers:
             module = build_module(layer.op.recipe(layer.source))
-            _attach(self, layer.name, module)
+            self.paths[layer.name] = _attach(self, layer.name, module)
             finished = tuple(dict.fromkeys(source for source in layer.inputs if last[source] == layer.name))
             self.steps.append((layer.name, module, layer.inputs, finished))
 
@@ -38,15 +42,26 @@ class NetworkModule(nn.Module):
         return results[0] if len(results) == 1 else results
 
 
-def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Puts a module under a dotted path, making the containers on the way.
+def _attach(root: nn.Module, name: str, module: nn.Module) -> str:
+    """Puts a module under a dotted path, making the containers on the way; returns the path.
 
-    Past `add_module`, which refuses names that nn.Module has already, such as a block called `half`.
+    A part that nn.Module has already, such as `half`, or that a path cannot hold, gets an underscore.
     """
-    *path, leaf = name.split(".")
-    for part in path:
+    path = [_part(part) for part in name.split(".")]
+    for part in path[:-1]:
         root = root._modules.setdefault(part, nn.Module())  # type: ignore[assignment]
-    root._modules[leaf] = module
+    while path[-1] in root._modules:
+        path[-1] += "_"
+    root._modules[path[-1]] = module
+    return ".".join(path)
+
+
+def _part(name: str) -> str:
+    name = name.replace("/", "_")
+    return f"{name}_" if hasattr(_PLAIN, name) or name in _PLAIN.__dict__ else name
+
+
+_PLAIN = nn.Module()
 
 
 def build_module(recipe: Recipe) -> nn.Module:
@@ -82,23 +97,24 @@ def _layer_norm(shape: tuple[int, ...], over: str, affine: bool) -> nn.Module:
     return nn.LayerNorm(list(shape) if over == "all" else shape[-1], elementwise_affine=affine)
 
 
-def _max_pool(margins: modules.Margins, kernel_size: Any, **arguments: Any) -> nn.Module:
+def _max_pool(margins: modules.Margins, kernel_size: Any, output_size: Any, **arguments: Any) -> nn.Module:
     padding = _within(margins, kernel_size)
     if padding is not None:
         return nn.MaxPool2d(kernel_size, padding=padding, **arguments)
     lowest = modules.Padding(margins, value=float("-inf"))
-    return nn.Sequential(lowest, nn.MaxPool2d(kernel_size, **arguments))
+    return nn.Sequential(lowest, nn.MaxPool2d(kernel_size, **arguments), modules.Crop(output_size))
 
 
 def _avg_pool(
-    margins: modules.Margins, kernel_size: Any, stride: Any, ceil_mode: bool, count_include_pad: bool
+    margins: modules.Margins, kernel_size: Any, stride: Any, output_size: Any, ceil_mode: bool, count_include_pad: bool
 ) -> nn.Module:
     padding = _within(margins, kernel_size)
     if padding is not None:
         return nn.AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad)
     if count_include_pad:
-        return nn.Sequential(modules.Padding(margins), nn.AvgPool2d(kernel_size, stride, ceil_mode=ceil_mode))
-    return modules.ValidAvgPool2d(kernel_size, stride, margins, ceil_mode)
+        pool = nn.AvgPool2d(kernel_size, stride, ceil_mode=ceil_mode)
+        return nn.Sequential(modules.Padding(margins), pool, modules.Crop(output_size))
+    return nn.Sequential(modules.ValidAvgPool2d(kernel_size, stride, margins, ceil_mode), modules.Crop(output_size))
 
 
 def _within(margins: modules.Margins, kernel: tuple[int, int]) -> tuple[int, int] | None:

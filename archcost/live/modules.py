@@ -31,6 +31,17 @@ class Padding(nn.Module):
         return F.pad(x, self.order, mode=self.mode)
 
 
+class Crop(nn.Module):
+    """The first rows and columns of a map. torch counts windows that begin in trailing padding; specs do not."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.height, self.width = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.height, : self.width]
+
+
 class ValidAvgPool2d(nn.Module):
     """The mean over those elements of each window that are inside the input, for margins that differ by side."""
 

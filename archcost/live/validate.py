@@ -57,7 +57,7 @@ def _compare_meta(found: Validation, analysis: Analysis, size: tuple[int, ...]) 
         found.compare(name, "params", cost.params.value, sum(p.numel() for p in part.parameters()), "sum(p.numel())")
         found.compare(name, "buffers", cost.buffers.value, _buffers(part), "torch")
         if isinstance(layer.op, Attention):
-            found.compare(name, "macs", cost.macs.value, counts.get(name, 0), "FlopCounterMode")
+            found.compare(name, "macs", cost.macs.value, counts.get(module.paths[name], 0), "FlopCounterMode")
 
 
 def _buffers(module: torch.nn.Module) -> int:
@@ -75,11 +75,13 @@ def _compare_fvcore(found: Validation, analysis: Analysis, size: tuple[int, ...]
     totals: dict[str, int] = {}
     for layer in analysis.network.layers:
         expected = dict(fvcore_counts(layer))
-        theirs = {name: int(count) for name, count in counted.get(layer.name, {}).items() if count}
+        theirs = {name: int(count) for name, count in counted.get(module.paths[layer.name], {}).items() if count}
         for name in sorted({*expected, *theirs}):
             found.compare(layer.name, name, expected.get(name, 0), theirs.get(name, 0), "fvcore")
             totals[name] = totals.get(name, 0) + expected.get(name, 0)
-        passed_over = [op for op in flops.unsupported_ops(layer.name) if any(part in op for part in UNSEEN_PRODUCTS)]
+        passed_over = [
+            op for op in flops.unsupported_ops(module.paths[layer.name]) if any(part in op for part in UNSEEN_PRODUCTS)
+        ]
         if passed_over:
             found.unseen.append(layer.name)
             if not isinstance(layer.op, Attention):

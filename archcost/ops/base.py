@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from archcost.cost import Cost
-from archcost.dims import Dim
+from archcost.dims import Dim, Number
 from archcost.shape import TensorShape
 
 Check: TypeAlias = tuple[Any, ...]
@@ -21,10 +20,12 @@ Storage: TypeAlias = Literal["own", "in_place", "view"]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far one output position sees into the input: extent in input positions, step between neighbours."""
+    """What one output position sees of the input: `extent` positions, of which `before` lie in the leading padding
+    for the first; neighbours see the same `step` further on."""
 
     extent: tuple[Dim, Dim] = (1, 1)
-    step: tuple[Dim | Fraction, Dim | Fraction] = (1, 1)
+    step: tuple[Number, Number] = (1, 1)
+    before: tuple[Dim, Dim] = (0, 0)
 
 
 POINT = Reach()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from archcost.cost import NOTHING, Amount, Cost
-from archcost.dims import Dim, ceil_div
+from archcost.dims import Dim, Ratio, ceil_div
 from archcost.ops import window
 from archcost.ops.base import Check, Reach, Recipe, Unary
 from archcost.ops.fields import Margins, flag, margins, pair, size
@@ -56,7 +55,7 @@ class Convolution(Unary):
         )
 
     def reach(self, x: TensorShape) -> Reach:
-        return Reach(window.extent(self.kernel, self.dilation), self.stride)
+        return window.reach(x, self.padding, self.kernel, self.stride, self.dilation)
 
     def recipe(self, x: TensorShape) -> Recipe:
         n, groups = self.channels(x)
@@ -177,8 +176,8 @@ class ConvTranspose2d(Unary):
     def reach(self, x: TensorShape) -> Reach:
         seen = window.extent(self.kernel, self.dilation)
         rows, columns = (ceil_div(k, s) for k, s in zip(seen, self.stride, strict=True))
-        vertical, horizontal = cast(tuple[int, int], self.stride)
-        return Reach((rows, columns), (Fraction(1, vertical), Fraction(1, horizontal)))
+        vertical, horizontal = (Ratio.reduced(1, step) for step in self.stride)
+        return Reach((rows, columns), (vertical, horizontal))
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from archcost import dims
 from archcost.dims import Condition, Dim, Ratio, choose, is_array
 
 Reject = Callable[[Condition, str], None]
@@ -24,7 +25,7 @@ def read_size(raw: object, minimum: int, reject: Reject) -> Dim:
         raise ValueError(f"needs a whole number, not {describe(raw)}")
     if isinstance(raw, Ratio):
         if isinstance(raw.numerator, int) and isinstance(raw.denominator, int):
-            raise ValueError(f"needs a whole number, not {raw.numerator / raw.denominator:.12g}")
+            raise ValueError(f"needs a whole number, not {describe(raw)}")
         reject(raw.numerator % raw.denominator != 0, "needs a whole number")
         raw = raw.numerator // raw.denominator
     if isinstance(raw, int):
@@ -39,7 +40,7 @@ def read_size(raw: object, minimum: int, reject: Reject) -> Dim:
 
 
 def _short(number: int) -> str:
-    return str(number) if abs(number) < 10**15 else f"{number:.0e}"
+    return str(number) if abs(number) < 10**15 else f"{'-' if number < 0 else ''}10^{dims.digits(number)}"
 
 
 def describe(raw: object) -> str:
@@ -49,10 +50,12 @@ def describe(raw: object) -> str:
     if isinstance(raw, bool):
         return str(raw).lower()
     if isinstance(raw, (str, list, dict)):
-        return f"the {'text' if isinstance(raw, str) else 'list' if isinstance(raw, list) else 'mapping'} {raw!r}"[:80]
+        sort = "text" if isinstance(raw, str) else "list" if isinstance(raw, list) else "mapping"
+        shown = raw[:80] if isinstance(raw, (str, list)) else raw
+        return f"the {sort} {shown!r}"[:80]
     if isinstance(raw, Ratio):
-        return f"{raw.numerator / raw.denominator:.12g}" if isinstance(raw.numerator, int) else "a fraction"
-    return str(raw)[:80]
+        return f"{dims.as_float(raw):.12g}" if isinstance(raw.numerator, int) else "a fraction"
+    return _short(raw) if isinstance(raw, int) else str(raw)[:80]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def position(help: str, default: Any = dataclasses.MISSING, minimum: int = 0) ->
     return _declare(kind, help, default)
 
 
-def pair(help: str, default: Any = dataclasses.MISSING, minimum: int = 1) -> Any:
+def pair(help: str, default: Any = dataclasses.MISSING, minimum: int = 1, *, structural: bool = False) -> Any:
     """One whole number for both axes, or [height, width]."""
 
     def read(raw: Any, reject: Reject) -> tuple[Dim, Dim]:
@@ -107,7 +110,7 @@ def pair(help: str, default: Any = dataclasses.MISSING, minimum: int = 1) -> Any
 
     one = WHOLE if minimum else WHOLE_OR_ZERO
     many = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
-    return _declare(FieldType(read, {"anyOf": [*one["anyOf"], many]}), help, default)
+    return _declare(FieldType(read, {"anyOf": [*one["anyOf"], many]}, structural=structural), help, default)
 
 
 def sizes(help: str, minimum: int = 1, *, structural: bool = False) -> Any:
@@ -145,7 +148,7 @@ def fraction(help: str, default: Ratio | int) -> Any:
     """A number from 0 to 1; it changes no cost."""
 
     def read(raw: Any, reject: Reject) -> float:
-        number = raw.numerator / raw.denominator if isinstance(raw, Ratio) else raw
+        number = dims.as_float(raw) if isinstance(raw, Ratio) else raw
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
             raise ValueError(f"needs a number from 0 to 1, not {describe(raw)}")
         return float(number)

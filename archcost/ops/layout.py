@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import reduce
 from operator import mul
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from archcost.cost import Amount, Cost
-from archcost.dims import Dim
+from archcost.dims import Dim, Ratio
 from archcost.ops.base import Check, Reach, Recipe, Storage, Unary
 from archcost.ops.fields import Margins, fraction, margins, one_of, pair, position, size, sizes
 from archcost.ops.window import Pair
@@ -143,10 +142,9 @@ class Resize(Unary):
         return Cost(arithmetic_elements=Amount.product(*y)) if self.mode == "bilinear" else Cost()
 
     def reach(self, x: TensorShape) -> Reach | None:
-        before: tuple[Any, ...] = x
-        after: tuple[Any, ...] = self.shape(x)
+        y = self.shape(x)
         seen = 2 if self.mode == "bilinear" else 1
-        return Reach((seen, seen), (Fraction(before[1], after[1]), Fraction(before[2], after[2])))
+        return Reach((seen, seen), (Ratio.reduced(x.height, y.height), Ratio.reduced(x.width, y.width)))
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("resize", {"size": tuple(self.shape(x)[1:]), "mode": self.mode})

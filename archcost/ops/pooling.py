@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from archcost.cost import Amount, Cost
-from archcost.dims import ceil_div, larger
+from archcost.dims import Dim, gcd, larger
 from archcost.ops import window
 from archcost.ops.base import Check, Reach, Recipe, Unary
 from archcost.ops.convolution import misfit
@@ -54,11 +54,12 @@ class Pool(Unary):
         return Cost(pool_elements=Amount.product(*x))
 
     def reach(self, x: TensorShape) -> Reach:
-        return Reach(window.extent(self.kernel, self.dilation), self.step)
+        return window.reach(x, self.padding, self.kernel, self.step, self.dilation)
 
     def recipe(self, x: TensorShape) -> Recipe:
         edges = window.margins(x, self.padding, self.kernel, self.step, self.dilation)
-        return Recipe(self.kind, {**self.extras(), "kernel_size": self.kernel, "stride": self.step, "margins": edges})
+        arguments = {"kernel_size": self.kernel, "stride": self.step, "margins": edges}
+        return Recipe(self.kind, {**self.extras(), **arguments, "output_size": tuple(self.shape(x)[1:])})
 
     def extras(self) -> dict[str, Any]:
         return {"ceil_mode": self.ceil_mode}
@@ -112,7 +113,7 @@ class AdaptivePool(Unary):
         if self.size == (1, 1):
             return None
         return Reach(
-            (ceil_div(x.height, self.size[0]), ceil_div(x.width, self.size[1])),
+            (_widest(x.height, self.size[0]), _widest(x.width, self.size[1])),
             (larger(1, x.height // self.size[0]), larger(1, x.width // self.size[1])),
         )
 
@@ -120,12 +121,17 @@ class AdaptivePool(Unary):
         return Recipe(self.kind, {"output_size": self.size})
 
 
+def _widest(n: Dim, windows: Dim) -> Dim:
+    """The widest window from floor(i · n / windows) to ceil((i + 1) · n / windows)."""
+    return (n + 2 * windows - gcd(n, windows) - 1) // windows
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AdaptiveAvgPool2d(AdaptivePool):
     """[c, h, w] -> [c, h', w']: means, with as many windows as the output has positions"""
 
     kind: ClassVar[str] = "adaptive_avg_pool"
-    size: Pair = pair("output height and width")
+    size: Pair = pair("output height and width", structural=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +139,7 @@ class AdaptiveMaxPool2d(AdaptivePool):
     """[c, h, w] -> [c, h', w']: maxima, with as many windows as the output has positions"""
 
     kind: ClassVar[str] = "adaptive_max_pool"
-    size: Pair = pair("output height and width")
+    size: Pair = pair("output height and width", structural=True)
 
 
 class GlobalPool(Unary):

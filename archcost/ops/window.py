@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archcost.dims import Dim, ceil_div, choose, larger
+from archcost.ops.base import Reach
 from archcost.ops.fields import Margins
 from archcost.shape import TensorShape
 
@@ -62,3 +63,9 @@ def room(x: TensorShape, padding: str | Margins, kernel: Pair, stride: Pair, dil
 
 def extent(kernel: Pair, dilation: Pair) -> Pair:
     return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
+
+
+def reach(x: TensorShape, padding: str | Margins, kernel: Pair, stride: Pair, dilation: Pair) -> Reach:
+    """What one position of the window's output sees."""
+    (top, _), (left, _) = margins(x, padding, kernel, stride, dilation)
+    return Reach(extent(kernel, dilation), stride, (top, left))

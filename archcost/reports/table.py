@@ -72,7 +72,7 @@ def listing(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Seque
 
 def terminal_width() -> int | None:
     """Characters in a line of the terminal; None where the output goes elsewhere."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return None
     return max(NARROWEST, shutil.get_terminal_size().columns)
 

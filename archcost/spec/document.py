@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archcost import dims
-from archcost.errors import ArchcostError, Mark, Problem, SpecError
+from archcost.errors import ArchcostError, Mark, Problem, SpecError, printable
 from archcost.ops import OPERATORS
 from archcost.ops.fields import LARGEST_SIZE, describe
 from archcost.spec import source
@@ -21,6 +21,8 @@ LAYER_KEYS = ("name", "from", "repeat", "when", "scale")
 """What may stand beside an operator or block, or among its fields."""
 BUILT_IN = ("alpha", "rho", "resolution")
 REQUIRED = "required"
+MOST_PROBLEMS = 100
+"""After so many, the file is something else."""
 INPUT = "input"
 
 
@@ -68,9 +70,11 @@ class Document:
     blocks: dict[str, Block] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    circular: set[str] = field(default_factory=set)
+    """Blocks that contain themselves, which has been reported."""
 
     def error(self, problems: list[Problem]) -> SpecError:
-        return SpecError(self.file, tuple(problems), self.text.splitlines())
+        return SpecError(self.file, tuple(problems), source.lines(self.text))
 
 
 def read(path: Path) -> Document:
@@ -101,6 +105,8 @@ class _Reader:
 
     def problem(self, message: str, mark: Mark) -> None:
         self.document.problems.append(Problem(message, mark))
+        if len(self.document.problems) >= MOST_PROBLEMS:
+            raise self.document.error(self.document.problems)
 
     def read(self) -> None:
         root, document = self.root, self.document
@@ -127,7 +133,9 @@ class _Reader:
         if isinstance(node.value, (dict, list)) or node.value is None:
             self.problem(f"`{key}` needs a text, not {describe(node.plain)}", node.mark)
             return ""
-        return str(node.value)
+        if not str(node.value).strip():
+            self.problem(f"`{key}` is empty", node.mark)
+        return printable(str(node.value))
 
     def _input(self) -> None:
         node = self.root.value.get("input")
@@ -154,12 +162,15 @@ class _Reader:
         found: dict[str, Any] = {}
         for key, item in node.value.items():
             value = item.value
-            whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_SIZE
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            whole = number and isinstance(value, int) and 1 <= value <= LARGEST_SIZE
             if key == "round" and value not in ROUNDINGS:
                 self.problem(f"`round` needs one of {', '.join(ROUNDINGS)}, not {describe(item.plain)}", item.mark)
             elif key in ("multiple", "minimum") and not whole:
                 self.problem(f"`{key}` needs a whole number from 1, not {describe(item.plain)}", item.mark)
-            elif key == "at_least" and not (isinstance(value, float) and 0 <= value <= 1):
+            elif key == "at_least" and (
+                isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1
+            ):
                 self.problem(f"`at_least` needs a share such as 0.9, not {describe(item.plain)}", item.mark)
             else:
                 found[key] = dims.exact(value) if key == "at_least" else value
@@ -197,7 +208,7 @@ class _Reader:
             )
             if choices is not None and not listed:
                 self.problem("`choices` needs a list of values", choices.mark)
-            elif listed and default not in listed:
+            elif listed and not any(dims.same(default, choice) for choice in listed):
                 self.problem(f"the default of `{name}` is none of its choices", item.value["default"].mark)
             said = item.value.get("help")
             self.document.parameters[name] = Parameter(default, listed, str(said.plain) if said else "")
@@ -218,7 +229,7 @@ class _Reader:
             return
         bodies: dict[str, Node] = {}
         for name, item in node.value.items():
-            if name in OPERATORS or name == INPUT or not name.isidentifier():
+            if name in OPERATORS or name == INPUT or name in LAYER_KEYS or not name.isidentifier():
                 self.problem(
                     f"`{name}` cannot name a block{': an operator has it' if name in OPERATORS else ''}",
                     node.keys[name],
@@ -235,6 +246,25 @@ class _Reader:
             bodies[name] = item.value["layers"]
         for name, body in bodies.items():
             self.document.blocks[name].items = self._items(body, name)
+        self._circles()
+
+    def _circles(self) -> None:
+        """Blocks that contain themselves, used or not. Where a parameter names the block, only opening it shows."""
+        done: set[str] = set()
+        for start in self.document.blocks:
+            path, waiting = [start], [iter(self.document.blocks[start].items)]
+            while waiting and start not in done:
+                item = next(waiting[-1], None)
+                if item is None:
+                    done.add(path.pop())
+                    waiting.pop()
+                elif item.kind in path:
+                    chain = " → ".join([*path[path.index(item.kind) :], item.kind])
+                    self.problem(f"the block `{item.kind}` contains itself: {chain}", item.mark)
+                    self.document.circular.update(path)
+                elif item.kind in self.document.blocks and item.kind not in done:
+                    path.append(item.kind)
+                    waiting.append(iter(self.document.blocks[item.kind].items))
 
     def _arguments(self, item: Node) -> dict[str, Node]:
         node = item.value.get("arguments")
@@ -253,6 +283,9 @@ class _Reader:
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             self.problem("`inputs` needs a list of names", node.mark)
             return (INPUT,)
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                self.problem(f"`inputs` has `{name}` twice", node.value[i].mark)
         return tuple(names)
 
     def _items(self, node: Node, what: str) -> list[Item]:

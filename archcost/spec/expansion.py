@@ -12,7 +12,7 @@ from typing import Any
 from archcost.errors import Mark, Problem
 from archcost.ops import OPERATORS
 from archcost.ops.fields import describe
-from archcost.spec.document import INPUT, REQUIRED, Block, Document, Item
+from archcost.spec.document import INPUT, MOST_PROBLEMS, REQUIRED, Block, Document, Item
 from archcost.spec.expression import Value
 from archcost.spec.names import unknown
 from archcost.spec.scaling import FIXED, SCALES
@@ -22,6 +22,8 @@ from archcost.spec.source import Node
 MOST_LAYERS = 100_000
 DEEPEST_BLOCK = 64
 LONGEST_NAME = 100
+MOST_INPUTS = 1_000_000
+"""Tensors read, over all layers."""
 
 
 class Expander(ABC):
@@ -39,6 +41,8 @@ class Expander(ABC):
 
     def problem(self, message: str, mark: Mark | None) -> None:
         self.problems[Problem(message, mark)] = None
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise self.document.error(list(self.problems))
 
     def expand(self, items: list[Item], scope: Scope, current: str | None) -> str | None:
         """Adds the layers of a list; returns the last one's tensor."""
@@ -56,21 +60,23 @@ class Expander(ABC):
             times = self._times(item, scope, sources)
         except UnknownShape:
             sources, kind, times = (None,), None, 1
-        alias = item.beside["name"].value if "name" in item.beside else None
+        alias = self._given_name(item, scope)
         if times == 0:
             # A layer that is left out passes its input on, under its name too.
-            if isinstance(alias, str):
+            if alias is not None:
                 scope.tensors[alias] = sources[0]
             return current
+        if alias is not None:
+            alone = "repeat" not in item.beside
         for _ in range(times):
-            name = self._name(item, scope, kind or item.kind, alone, numbers)
-            self.count += 1
-            if self.count > 2 * MOST_LAYERS:
+            name = self._name(alias or kind or item.kind, scope, alone, numbers)
+            self.count += len(sources)
+            if self.count > MOST_INPUTS:
                 self.problem(f"more than {MOST_LAYERS:,} layers", item.mark)
                 raise self.document.error(list(self.problems))
             current = self._place(item, kind, name, scope, sources) if kind else None
             scope.tensors[name] = current
-            if isinstance(alias, str):
+            if alias is not None:
                 scope.tensors[alias] = current
             sources = (current, *sources[1:])
         return current
@@ -117,10 +123,10 @@ class Expander(ABC):
         except ValueError as error:
             self.problem(str(error), item.mark)
             return None
-        if kind in OPERATORS or kind in self.document.blocks:
-            return str(kind)
+        if isinstance(kind, str) and (kind in OPERATORS or kind in self.document.blocks):
+            return kind
         known = [*OPERATORS, *self.document.blocks]
-        self.problem(f"{item.kind} is " + unknown("operator or block", str(kind), known), item.mark)
+        self.problem(f"{item.kind} is " + unknown("operator or block", str(kind)[:80], known), item.mark)
         return None
 
     def _times(self, item: Item, scope: Scope, sources: Tensors) -> int:
@@ -153,17 +159,24 @@ class Expander(ABC):
             self.problem(str(error), when.mark)
         return True
 
-    def _name(self, item: Item, scope: Scope, kind: str, alone: bool, numbers: Counter[str]) -> str:
-        """A name of its own within the list: the one given, or the kind's, numbered where it stands several times."""
-        node, base = item.beside.get("name"), kind
-        if node is not None:
-            given, repeated = node.value, "repeat" in item.beside
-            if not isinstance(given, str) or not given or "." in given or len(given) > LONGEST_NAME:
-                self.problem(f"`name` needs a text without dots, not {describe(node.plain)}", node.mark)
-            elif given == INPUT or (given in scope.tensors and not repeated):
-                self.problem(f"the name `{given}` is taken", node.mark)
-            else:
-                base, alone = given, not repeated
+    def _given_name(self, item: Item, scope: Scope) -> str | None:
+        """The name that the spec gives, if it may."""
+        node = item.beside.get("name")
+        if node is None:
+            return None
+        name = node.value
+        if not isinstance(name, str) or not name or "." in name or len(name) > LONGEST_NAME:
+            self.problem(f"`name` needs a text without dots, not {describe(node.plain)}", node.mark)
+        elif name.startswith("$") or not name.isprintable():
+            self.problem(f"{describe(name)} cannot name a layer", node.mark)
+        elif name in scope.tensors:
+            self.problem(f"the name `{name}` is taken", node.mark)
+        else:
+            return name
+        return None
+
+    def _name(self, base: str, scope: Scope, alone: bool, numbers: Counter[str]) -> str:
+        """A name of its own within the list, numbered where there are several."""
         if alone and base not in scope.tensors:
             return base
         joint = "_" if base[-1:].isdigit() else ""
@@ -182,7 +195,8 @@ class Expander(ABC):
         """The layers of a block, in a scope of their own."""
         if block.name in scope.opened:
             chain = " → ".join([*scope.opened[scope.opened.index(block.name) :], block.name])
-            self.problem(f"the block `{block.name}` contains itself: {chain}", item.mark)
+            if block.name not in self.document.circular:
+                self.problem(f"the block `{block.name}` contains itself: {chain}", item.mark)
             return None
         if len(scope.opened) >= DEEPEST_BLOCK:
             self.problem(f"blocks inside blocks, deeper than {DEEPEST_BLOCK}", item.mark)
@@ -237,7 +251,7 @@ class Expander(ABC):
         except ValueError as error:
             self.problem(str(error), node.mark)
             return FIXED
-        if scale not in SCALES:
+        if not isinstance(scale, str) or scale not in SCALES:
             self.problem(f"`scale` needs one of {', '.join(SCALES)}, not {describe(scale)}", node.mark)
             return FIXED
         return str(scale)

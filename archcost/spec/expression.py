@@ -11,6 +11,7 @@ expression can neither loop nor reach Python.
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import operator
 import re
@@ -26,7 +27,7 @@ from archcost.spec.names import unknown
 from archcost.spec.scaling import DIVISIBLE
 
 LONGEST = 500
-_NAME = re.compile(r"\$([A-Za-z_]\w*)")
+_NAME = re.compile(r"\$([^\W\d]\w*)")
 _PREFIX = "_name_"
 
 
@@ -106,17 +107,17 @@ class _Evaluation:
             case ast.Name(id="true" | "false" as name):
                 return name == "true"
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                return _ARITHMETIC[type(op)](_number(self.of(left)), _number(self.of(right)))
+                return _bounded(_ARITHMETIC[type(op)](_number(self.of(left)), _number(self.of(right))))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -_number(self.of(operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return _not(self.of(operand))
+                return _not(self._condition(operand))
             case ast.BoolOp(op=op, values=values):
-                return self._joined(isinstance(op, ast.And), [self.of(value) for value in values])
+                return self._joined(isinstance(op, ast.And), [self._condition(value) for value in values])
             case ast.Compare(left=left, ops=ops, comparators=rights):
                 return self._compared(left, ops, rights)
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                chosen = self.of(test)
+                chosen = self._condition(test)
                 if is_array(chosen):
                     return dims.choose(chosen, self.of(body), self.of(orelse))
                 return self.of(body) if chosen else self.of(orelse)
@@ -126,9 +127,13 @@ class _Evaluation:
                 raise ValueError(f"`{name}` in `{self.text}`: a parameter is written `${name}`")
         raise ValueError(f"`{self.text}` is no expression")
 
+    def _condition(self, node: ast.expr) -> Any:
+        value = self.of(node)
+        if isinstance(value, bool) or (is_array(value) and value.dtype == bool):
+            return value
+        raise ValueError(f"`{self.text}` needs a condition, such as $stride > 1")
+
     def _joined(self, every: bool, values: list[Any]) -> Any:
-        if not all(isinstance(value, bool) or is_array(value) for value in values):
-            raise ValueError(f"`and` and `or` in `{self.text}` join conditions")
         result = values[0]
         for value in values[1:]:
             result = result & value if every else result | value
@@ -148,18 +153,21 @@ class _Evaluation:
 
     def _called(self, name: str, args: list[ast.expr]) -> Any:
         if name in ("channels", "features", "height", "width", "tokens"):
-            if len(args) > 1 or not all(isinstance(arg, ast.Name) for arg in args):
+            given = [arg.id for arg in args if isinstance(arg, ast.Name) and not arg.id.startswith(_PREFIX)]
+            if len(args) > 1 or len(given) < len(args):
                 raise ValueError(f"{name}() takes the name of a layer, or nothing")
             self.sized = True
-            return self._measure(name, args[0].id if args else None)  # type: ignore[attr-defined]
+            return self._measure(name, given[0] if given else None)
+        if name.startswith(_PREFIX):
+            raise ValueError(f"`${name.removeprefix(_PREFIX)}` in `{self.text}` is no function")
         if name not in _FUNCTIONS:
             raise ValueError(
                 unknown("function", name, [*_FUNCTIONS, "channels", "features", "height", "width", "tokens"])
             )
-        try:
-            return _FUNCTIONS[name](*(_number(self.of(arg)) for arg in args))
-        except TypeError:
-            raise ValueError(f"{name}() in `{self.text}` has the wrong number of arguments") from None
+        fewest, most = _ARGUMENTS[name]
+        if not fewest <= len(args) <= most:
+            raise ValueError(f"{name}() in `{self.text}` has the wrong number of arguments")
+        return _bounded(_FUNCTIONS[name](*(_number(self.of(arg)) for arg in args)))
 
 
 def _number(value: Any) -> Any:
@@ -197,18 +205,22 @@ def _remainder(a: Any, b: Any) -> Any:
     return _subtract(a, _floor_divide(a, b) * b)
 
 
+def _bounded(value: Any) -> Any:
+    """The value, unless it grows beyond any size; what only grows, by repeated squares, would never end."""
+    for part in dims.parts(value):
+        if isinstance(part, int) and abs(part) > dims.LARGEST:
+            raise ValueError(f"a number of about 10^{dims.digits(part)} is absurd")
+    return value
+
+
 def _round_to(x: Any, multiple: Any = 8) -> Any:
+    if not isinstance(multiple, int) or multiple < 1:
+        raise ValueError("round_to(x, multiple) needs a whole multiple of at least 1")
     return DIVISIBLE.with_multiple(multiple).rounded(x)
 
 
 def _extreme(pick: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def of(first: Any, *others: Any) -> Any:
-        for other in others:
-            denominator = dims.product(dims.parts(first)[1], dims.parts(other)[1])
-            first = Ratio.reduced(pick(*_common(first, other)), denominator)
-        return first
-
-    return of
+    return lambda *numbers: functools.reduce(pick, numbers)
 
 
 def _interpolate(x: Any, *table: Any) -> Any:
@@ -254,7 +266,17 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ceil": dims.ceil,
     "round": dims.nearest,
     "round_to": _round_to,
-    "min": _extreme(dims.smaller),
-    "max": _extreme(dims.larger),
+    "min": _extreme(dims.lower),
+    "max": _extreme(dims.upper),
     "interpolate": _interpolate,
 }
+_ARGUMENTS = {
+    "floor": (1, 1),
+    "ceil": (1, 1),
+    "round": (1, 1),
+    "round_to": (1, 2),
+    "min": (1, 100),
+    "max": (1, 100),
+    "interpolate": (3, 100),
+}
+"""The fewest and the most arguments of each."""

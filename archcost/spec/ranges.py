@@ -32,6 +32,8 @@ def _range(text: str, what: str) -> list[str]:
     if len(numbers) not in (2, 3) or not all(number.is_finite() for number in numbers):
         raise ArchcostError(f"{what}: `{text}` is no range; write start:end:step, such as 0.25:1:0.05")
     start, end, step = numbers if len(numbers) == 3 else (*numbers, Decimal(1))
+    if any(abs(number.adjusted()) > 30 for number in numbers):
+        raise ArchcostError(f"{what}: `{text}` is absurd")
     if step <= 0 or end < start:
         raise ArchcostError(f"{what}: `{text}` is an empty range; write start:end:step with start ≤ end and step > 0")
     if (end - start) / step >= MOST_VALUES:

@@ -10,8 +10,10 @@ from archcost import dims
 from archcost.dims import Dim, Number, Ratio, is_array
 from archcost.errors import ArchcostError
 from archcost.ops.fields import LARGEST_SIZE
-from archcost.spec.document import Document
+from archcost.spec.document import BUILT_IN, Document
 from archcost.spec.names import unknown
+
+LARGEST_MULTIPLIER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +37,8 @@ def settle(
     resolution: one number, or (height, width); rho: a factor on the spec's input, to the nearest integer.
     Raises ArchcostError for values that no model of this spec can have.
     """
+    if not document.input:
+        raise document.error(document.problems)
     if rho is not None and resolution is not None:
         raise ArchcostError("rho and resolution both set the input's size; give one of them")
     return Settings(
@@ -51,6 +55,8 @@ def _multiplier(name: str, value: object) -> Number:
         raise ArchcostError(f"{name}: {error}") from None
     if dims.differs(dims.parts(number)[0] <= 0):
         raise ArchcostError(f"{name} must be greater than 0")
+    if dims.differs(dims.parts(number)[0] > LARGEST_MULTIPLIER * dims.parts(number)[1]):
+        raise ArchcostError(f"{name} must be at most {LARGEST_MULTIPLIER:,}")
     return number
 
 
@@ -67,7 +73,10 @@ def _resolution(document: Document, rho: object, resolution: object) -> tuple[Di
         return rows, rows if own[1] == own[2] else _size(dims.nearest(own[2] * factor))
     if resolution is None:
         return own[1], own[2]
-    height, width = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+    both = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+    if len(both) != 2:
+        raise ArchcostError(f"resolution is one size, or (height, width); not {len(both)} sizes")
+    height, width = both
     rows = _size(height)
     return rows, rows if width is height else _size(width)
 
@@ -90,11 +99,14 @@ def _size(value: object) -> Dim:
 def _given(document: Document, given: Mapping[str, object]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in given.items():
+        if name in BUILT_IN:
+            raise ArchcostError(f"{name} is no parameter of the spec; it is set on its own")
         if name not in document.parameters:
-            raise ArchcostError(f"{document.file}: " + unknown("parameter", name, document.parameters))
+            known = [*document.parameters, *BUILT_IN]
+            raise ArchcostError(f"{document.file}: " + unknown("parameter", str(name), known))
         parameter = document.parameters[name]
         content = _content(name, value)
-        if parameter.choices and not is_array(content) and not _among(content, parameter.choices):
+        if parameter.choices and not is_array(content) and not any(dims.same(content, c) for c in parameter.choices):
             listed = ", ".join(_shown(choice) for choice in parameter.choices)
             raise ArchcostError(f"{name} takes {listed}; not {_shown(content)}")
         found[name] = content
@@ -115,13 +127,6 @@ def _content(name: str, value: object) -> Any:
         return dims.exact(value)
     except ValueError as error:
         raise ArchcostError(f"{name}: {error}") from None
-
-
-def _among(content: Any, choices: tuple[Any, ...]) -> bool:
-    def key(value: Any) -> Any:
-        return dims.parts(value) if isinstance(value, (int, Ratio)) and not isinstance(value, bool) else value
-
-    return key(content) in [key(choice) for choice in choices]
 
 
 def _shown(value: Any) -> str:

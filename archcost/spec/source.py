@@ -17,9 +17,12 @@ from archcost.errors import ArchcostError, Mark, Problem, SpecError
 
 LARGEST_FILE = 8 * 2**20
 DEEPEST = 100
+LONGEST_TEXT = 10_000
 MOST_VALUES = 500_000
 """Values after aliases are filled in: what stops an alias bomb."""
 
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|^%", re.MULTILINE)
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _NAMED: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -74,6 +77,8 @@ def parse(text: str, file: str) -> tuple[Node, list[Problem]]:
     Raises SpecError where nothing can be read beyond a problem.
     """
     reader = _Reader()
+    if (found := _UNREADABLE.search(text)) is not None:
+        raise SpecError(file, (_unreadable(text, found),), lines(text))
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             reader.take(event)
@@ -81,22 +86,38 @@ def parse(text: str, file: str) -> tuple[Node, list[Problem]]:
         reader.root = None
     except yaml.MarkedYAMLError as error:
         reader.root = None
-        reader.problems.append(_syntax_problem(error))
+        reader.problems.append(_syntax_problem(error, lines(text)))
     except yaml.YAMLError as error:
         reader.root = None
         reader.problems.append(Problem(f"not YAML: {error}".replace("\n", " "), Mark(1, 1)))
     if not reader.problems and reader.root is None:
         reader.problems.append(Problem("the file is empty; a spec has `name`, `input` and `layers`"))
     if reader.root is None:
-        raise SpecError(file, tuple(reader.problems), text.splitlines())
+        raise SpecError(file, tuple(reader.problems), lines(text))
     return reader.root, reader.problems
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
+def lines(text: str) -> list[str]:
+    """The lines as YAML counts them."""
+    return _LINE_END.split(text)
+
+
+def _unreadable(text: str, found: re.Match[str]) -> Problem:
+    before = lines(text[: found.start()])
+    place = Mark(len(before), len(before[-1]) + 1)
+    if found[0] == "%":
+        return Problem("a directive (%); a spec has none", place)
+    return Problem(f"a control character (U+{ord(found[0]):04X})", place)
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
     mark = error.problem_mark or error.context_mark
-    place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
     said = error.problem or error.context or "not YAML"
-    if "\\t" in said or "'\t'" in said or "tab" in said:
+    if "end of stream" in said and error.context_mark:
+        mark = error.context_mark
+    place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    if "\t" in line[: place.column] and not line[: place.column].strip():
         return Problem("a tab; YAML indents with spaces", place)
     if "undefined alias" in said:
         return Problem(f"{said}; an alias *name needs an anchor &name before it", place)
@@ -180,6 +201,11 @@ class _Reader:
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
+        if len(text) > LONGEST_TEXT:
+            self.problems.append(
+                Problem(f"a text of {len(text):,} characters; the longest is {LONGEST_TEXT:,}", _mark(event))
+            )
+            return None
         if event.tag is not None and event.tag not in _PLAIN_TAGS:
             self._tag(event)
             return None

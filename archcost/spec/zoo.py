@@ -25,13 +25,21 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.yaml"))
 
 
+def exists(path: Path) -> bool:
+    """Whether there is such a path; a text that cannot be a path is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def find(spec: str) -> Path:
     """The file of a spec: a path, or a name from the zoo.
 
     Raises ArchcostError where there is neither.
     """
     path = Path(spec)
-    if path.exists() or path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+    if exists(path) or path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         return path
     if spec in names():
         return folder() / f"{spec}.yaml"

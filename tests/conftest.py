@@ -1,0 +1,43 @@
+"""What test files share: specs from text, and the command line inside this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from archcost.api import Analysis, Model
+from archcost.spec.document import parse
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a spec; the file is the folder's only one."""
+
+    def write(text: str | bytes, name: str = "spec.yaml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Result]:
+    """`archcost …`; an exception that the command line does not catch comes through."""
+    from archcost.cli.main import main
+
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def analyze() -> Callable[..., Analysis]:
+    """A spec's text and settings -> its analysis."""
+
+    def of(text: str, **settings: Any) -> Analysis:
+        return Model(parse(text, "spec.yaml"), {}).analyze(**settings)
+
+    return of

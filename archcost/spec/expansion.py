@@ -22,7 +22,7 @@ from archcost.spec.source import Node
 MOST_LAYERS = 100_000
 DEEPEST_BLOCK = 64
 LONGEST_NAME = 100
-MOST_INPUTS = 1_000_000
+MOST_INPUTS = 300_000
 """Tensors read, over all layers."""
 
 

@@ -13,7 +13,8 @@ MILLION = 1_000_000
 MEMORY = """
 import resource, numpy as np, archcost
 rng = np.random.default_rng(0)
-result = archcost.load("mobilenetv1").analyze(alpha=rng.uniform(0.25, 1, 10**6), resolution=rng.integers(128, 225, 10**6))
+alpha, resolution = rng.uniform(0.25, 1, 10**6), rng.integers(128, 225, 10**6)
+result = archcost.load("mobilenetv1").analyze(alpha=alpha, resolution=resolution)
 result.macs, result.params, result.peak_activation_bytes
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -172,3 +172,17 @@ def test_the_articles_table_has_two_misprinted_rows():
     for n in wrong:
         assert LAYERS[n]["stride"] == "2"
         assert LAYERS[n]["input"].split("x")[0] == LAYERS[n + 1]["input"].split("x")[0]
+
+
+def test_googlenet_of_table_8_cannot_be_reached():
+    """1550 M and 6.8 M: no choice of what to count leads there; a unit of 1,024,000 would lead to both."""
+    analysis = archcost.analyze("googlenet")
+    layers = analysis.network.layers
+    biases = sum(layer.cost.bias_adds.value > 0 and layer.output_shape[0] for layer in layers)
+    classifier = next(layer for layer in layers if layer.kind == "linear").cost
+    macs = {analysis.macs, analysis.macs - classifier.macs.value}
+    params = {analysis.params, analysis.params - biases, analysis.params - classifier.params.value}
+    assert not any(abs(count / 1e6 - 1550) <= 10 for count in macs)
+    assert not any(abs(count / 1e6 - 6.8) <= 0.1 for count in params)
+    assert round(analysis.macs / 1_024_000, -1) == 1550
+    assert round((analysis.params - biases) / 1_024_000, 1) == 6.8

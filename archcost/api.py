@@ -11,7 +11,7 @@ from archcost import analysis as _analysis
 from archcost.errors import ArchcostError
 from archcost.spec import document as _document
 from archcost.spec import ranges, zoo
-from archcost.spec.document import Document
+from archcost.spec.parts import Document
 from archcost.spec.settings import settle
 
 

@@ -19,11 +19,11 @@ from archcost.errors import Mark
 from archcost.ops import OPERATORS, Nary, Unary
 from archcost.ops.fields import FieldType
 from archcost.shape import TensorShape
-from archcost.spec.document import INPUT as INPUT
-from archcost.spec.document import Document, Item
 from archcost.spec.expansion import MOST_LAYERS, Expander
 from archcost.spec.expression import Value
 from archcost.spec.names import unknown
+from archcost.spec.parts import INPUT as INPUT
+from archcost.spec.parts import Document, Item
 from archcost.spec.scaling import FIXED, FOLLOW
 from archcost.spec.scope import Scope, Sizes, Tensors, UnknownShape, settled
 from archcost.spec.settings import Settings

@@ -17,8 +17,8 @@ from archcost.dims import Dim, is_array
 from archcost.errors import ArchcostError
 from archcost.graph import Layer, Network
 from archcost.shape import TensorShape
-from archcost.spec.document import Document
 from archcost.spec.names import unknown
+from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
 
 SCHEMA_VERSION = 1

@@ -15,7 +15,7 @@ from archcost import dims
 from archcost.dims import Dim, Ratio, is_array
 from archcost.errors import ArchcostError
 from archcost.graph import Network, build
-from archcost.spec.document import Document
+from archcost.spec.parts import Document
 from archcost.spec.scope import Varies
 from archcost.spec.settings import Settings
 

@@ -12,7 +12,7 @@ from archcost import dims
 from archcost.analysis.analysis import TOTALS, Analysis
 from archcost.dims import is_array
 from archcost.errors import ArchcostError
-from archcost.spec.document import Document
+from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
 
 MOST_ROWS = 10_000_000

@@ -12,9 +12,9 @@ from typing import Any
 from archcost.errors import Mark, Problem
 from archcost.ops import OPERATORS
 from archcost.ops.fields import describe
-from archcost.spec.document import INPUT, MOST_PROBLEMS, REQUIRED, Block, Document, Item
 from archcost.spec.expression import Value
 from archcost.spec.names import unknown
+from archcost.spec.parts import INPUT, MOST_PROBLEMS, REQUIRED, Block, Document, Item
 from archcost.spec.scaling import FIXED, SCALES
 from archcost.spec.scope import Scope, Sizes, Tensors, UnknownShape
 from archcost.spec.source import Node

@@ -7,7 +7,7 @@ from typing import Any
 
 from archcost.ops import OPERATORS
 from archcost.ops.fields import EXPRESSION, LARGEST_SIZE, WHOLE_OR_ZERO
-from archcost.spec.document import LAYER_KEYS
+from archcost.spec.parts import LAYER_KEYS
 from archcost.spec.scaling import ROUNDINGS, SCALES
 
 _TEXT = {"type": "string"}

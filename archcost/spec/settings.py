@@ -10,8 +10,8 @@ from archcost import dims
 from archcost.dims import Dim, Number, Ratio, is_array
 from archcost.errors import ArchcostError
 from archcost.ops.fields import LARGEST_SIZE
-from archcost.spec.document import BUILT_IN, Document
 from archcost.spec.names import unknown
+from archcost.spec.parts import BUILT_IN, Document
 
 LARGEST_MULTIPLIER = 1_000_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,27 @@ class Settings:
     alpha: Number = 1
     resolution: tuple[Dim, Dim] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The arrays among the values: none for one model."""
+        values = [self.alpha, *(self.resolution or ()), *self.parameters.values()]
+        return [part for value in values for part in dims.parts(value) if is_array(part)]
+
+    def mapped(self, change: Callable[[Any], Any]) -> Settings:
+        """The settings with every size changed; a square resolution stays one object twice."""
+
+        def mapped(value: Any) -> Any:
+            if isinstance(value, Ratio):
+                return Ratio(change(value.numerator), change(value.denominator))
+            return change(value)
+
+        resolution = self.resolution
+        if resolution is not None:
+            height = change(resolution[0])
+            resolution = (height, height if resolution[1] is resolution[0] else change(resolution[1]))
+        parameters = {name: mapped(value) for name, value in self.parameters.items()}
+        return Settings(mapped(self.alpha), resolution, parameters)
 
 
 def settle(

@@ -26,11 +26,12 @@ def command(
 ) -> None:
     """The formula behind a number, with this layer's sizes in it.
 
-    Without LAYER it explains the model's total. For a depthwise-separable pair it shows the saving against
+    LAYER is a layer's name as `archcost analyze` prints it, or a block's for all layers in it. Without LAYER it explains the model's total. For a depthwise-separable pair it shows the saving against
     the standard convolution, 1/N + 1/D_K², and the saving in fact.
 
     \b
     archcost explain mobilenetv1 separable1.depthwise
+    archcost explain mobilenetv1 separable1
     archcost explain specs/mobilenetv1.yaml --alpha 0.5
     """
     from archcost.reports import explanation, json
@@ -40,6 +41,7 @@ def command(
         data = explanation.total(analysis)
         text = explanation.total_text(analysis, data)
     else:
-        data = explanation.layer(analysis, layer)
-        text = explanation.layer_text(data)
+        layers = explanation.named(analysis, layer)
+        data = layers[0] if len(layers) == 1 else {"spec": analysis.document.name, "block": layer, "layers": layers}
+        text = "\n\n".join(map(explanation.layer_text, layers))
     deliver(json.dumps(data) if form == "json" else text, output)

@@ -12,7 +12,12 @@ from archcost.cli.output import deliver
 @click.command(name="specs")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(form: str) -> None:
-    """The networks of the zoo, with their costs at the settings of their papers."""
+    """The networks of the zoo, with their costs at the settings of their papers.
+
+    \b
+    archcost specs
+    archcost specs --format json
+    """
     from archcost.api import load
     from archcost.reports import json, table, units
     from archcost.spec import zoo

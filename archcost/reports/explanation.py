@@ -44,6 +44,15 @@ def layer(analysis: Analysis, name: str) -> dict[str, Any]:
     return data
 
 
+def named(analysis: Analysis, name: str) -> list[dict[str, Any]]:
+    """A layer, or the layers of a block that cost something.
+
+    Raises ArchcostError where neither has that name.
+    """
+    inside = [row.name for row in analysis.layers if row.name.startswith(f"{name}.") and (row.macs or row.params)]
+    return [layer(analysis, member) for member in inside or [name]]
+
+
 def total(analysis: Analysis) -> dict[str, Any]:
     """The model's macs and parameters as sums over kinds of layers, as data."""
     members = {layer.name: layer for layer in analysis.network.layers}

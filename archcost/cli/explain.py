@@ -26,8 +26,9 @@ def command(
 ) -> None:
     """The formula behind a number, with this layer's sizes in it.
 
-    LAYER is a layer's name as `archcost analyze` prints it, or a block's for all layers in it. Without LAYER it explains the model's total. For a depthwise-separable pair it shows the saving against
-    the standard convolution, 1/N + 1/D_K², and the saving in fact.
+    LAYER is a layer's name as `archcost analyze` prints it, or a block's for all layers in it. Without LAYER
+    it explains the model's total. For a depthwise-separable pair it shows the saving against the standard
+    convolution, 1/N + 1/D_K², and the saving in fact.
 
     \b
     archcost explain mobilenetv1 separable1.depthwise

@@ -119,7 +119,7 @@ class _Evaluation:
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 chosen = self._condition(test)
                 if is_array(chosen):
-                    return dims.choose(chosen, self.of(body), self.of(orelse))
+                    return _either(chosen, self.of(body), self.of(orelse))
                 return self.of(body) if chosen else self.of(orelse)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self._called(name, args)
@@ -232,17 +232,21 @@ def _interpolate(x: Any, *table: Any) -> Any:
     result = _divide(x * y0, x0)
     for (a, b), (c, d) in itertools.pairwise(points):
         line = b + _divide((x + -a) * (d + -b), c + -a)
-        result = _where(x, a, line, result)
-    return _where(x, xn, _divide(x * yn, xn), result)
+        result = _either(_reaches(x, a), line, result)
+    return _either(_reaches(x, xn), _divide(x * yn, xn), result)
 
 
-def _where(x: Any, at: Any, above: Any, below: Any) -> Any:
-    """`above` where x >= at, else `below`."""
-    (an, ad), (bn, bd) = dims.parts(above), dims.parts(below)
-    condition = operator.ge(*_common(x, at))
+def _reaches(x: Any, bound: Any) -> Any:
+    """x >= bound"""
+    return operator.ge(*_common(x, bound))
+
+
+def _either(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b."""
     if isinstance(condition, bool):
-        return above if condition else below
-    return Ratio(dims.choose(condition, an, bn), dims.choose(condition, ad, bd))
+        return a if condition else b
+    (n, d), (m, e) = dims.parts(_number(a)), dims.parts(_number(b))
+    return Ratio(dims.choose(condition, n, m), dims.choose(condition, d, e))
 
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

@@ -109,19 +109,22 @@ class Model:
 
     def sweep(
         self,
-        alpha: Iterable[Any] | None = None,
-        resolution: Iterable[Any] | None = None,
+        alpha: Any = None,
+        resolution: Any = None,
         *,
         batch: int = 1,
         dtype: str = "float32",
         inplace: bool = True,
-        parameters: Mapping[str, Iterable[Any]] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> Sweep:
-        """Every combination of the given values: a row for each variant."""
+        """Every combination of the given values: a row for each variant.
+
+        Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
+        """
         fixed = self._merged(None, None, None, None)
-        chosen = {name: list(values) for name, values in (parameters or {}).items()}
-        alphas = list(alpha) if alpha is not None else [fixed["alpha"]]
-        sizes = list(resolution) if resolution is not None else [fixed["resolution"]]
+        chosen = {name: _values(values, name) for name, values in (parameters or {}).items()}
+        alphas = _values(alpha, "alpha") if alpha is not None else [fixed["alpha"]]
+        sizes = _values(resolution, "resolution") if resolution is not None else [fixed["resolution"]]
         rho = fixed["rho"] if resolution is None else None
         return Sweep(
             self.document,
@@ -155,6 +158,15 @@ class Model:
             "resolution": own["resolution"] if resolution is None else resolution,
             "parameters": {**given, **(parameters or {})},
         }
+
+
+def _values(given: Any, what: str) -> list[Any]:
+    """One or several values as a list."""
+    if isinstance(given, str):
+        return list(ranges.values(given, what))
+    if hasattr(given, "ravel"):
+        return list(given.ravel().tolist())
+    return list(given) if isinstance(given, Iterable) else [given]
 
 
 def load(spec: str | Path) -> Model:

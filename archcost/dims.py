@@ -40,6 +40,18 @@ def same(a: Any, b: Any) -> bool:
     return bool(parts(a) == parts(b))
 
 
+def among(values: Any, choices: tuple[Any, ...]) -> Condition:
+    """Which entries of an array of numbers, flags or names are among the choices."""
+    numerator: Any
+    numerator, denominator = parts(values)
+    found: Any = numerator != numerator
+    for choice in choices:
+        if isinstance(choice, (str, bool)) == (numerator.dtype.kind in "bU"):
+            n, d = parts(choice)
+            found = found | (numerator * d == n * denominator if numerator.dtype.kind not in "bU" else numerator == n)
+    return found  # type: ignore[no-any-return]
+
+
 def gcd(a: Dim, b: Dim) -> Dim:
     """The greatest common divisor."""
     if isinstance(a, int) and isinstance(b, int):
@@ -55,7 +67,7 @@ def ceil_div(a: Dim, b: Dim) -> Dim:
     >>> ceil_div(225, 2)
     113
     """
-    return -(-a // b)
+    return a if isinstance(b, int) and b == 1 else -(-a // b)
 
 
 def larger(a: Dim, b: Dim) -> Dim:
@@ -209,7 +221,10 @@ def exact(value: object) -> Number:
     if isinstance(value, (list, tuple)):
         import numpy as np
 
-        return _exact_array(np.asarray(value))
+        try:
+            return _exact_array(np.asarray(value))
+        except ValueError:
+            raise ValueError(f"{str(value)[:80]} does not hold numbers") from None
     if is_array(value) and value.ndim:
         return _exact_array(value)
     text = str(value)
@@ -238,12 +253,17 @@ def _exact_array(values: NDArray[Any]) -> Number:
         return values.astype(np.int64)
     if values.dtype.kind != "f":
         raise ValueError(f"an array of {values.dtype} does not hold numbers")
-    if not np.isfinite(values).all():
-        raise ValueError("an array with NaN or infinity does not hold sizes")
+    if not np.isfinite(values).all() or np.ma.is_masked(values):
+        raise ValueError("an array with NaN, infinity or masked entries does not hold sizes")
+    values = np.asarray(values)
+    if values.dtype != np.float64:
+        # 0.35 in single precision means 0.35, not the double that lies nearest to it.
+        distinct, places = np.unique(values, return_inverse=True)
+        values = np.array([float(str(value)) for value in distinct])[places].reshape(values.shape)
     if values.size and abs(values).max() >= INT64_MAX / UNIT:
         raise ValueError(f"{abs(values).max()} is absurd")
     scaled = np.rint(values * UNIT).astype(np.int64)
-    return Ratio(scaled, UNIT)
+    return scaled // UNIT if (scaled % UNIT == 0).all() else Ratio(scaled, UNIT)
 
 
 def negated(condition: Condition) -> Condition:

@@ -25,7 +25,7 @@ from archcost.spec.names import unknown
 from archcost.spec.parts import INPUT as INPUT
 from archcost.spec.parts import Document, Item
 from archcost.spec.scaling import FIXED, FOLLOW
-from archcost.spec.scope import Scope, Sizes, Tensors, UnknownShape, settled
+from archcost.spec.scope import Scope, Sizes, Tensors, UnknownShape, Varies, settled
 from archcost.spec.settings import Settings
 
 if TYPE_CHECKING:
@@ -98,8 +98,13 @@ def build(document: Document, settings: Settings) -> Network:
     """
     builder = _Builder(document, settings)
     shape = builder.input_shape()
+    builder.check_choices()
     parameters = {name: Value(content) for name, content in settings.parameters.items()}
-    builder.expand(document.items, Scope(builder.sizes, parameters, {}, {INPUT: INPUT}), INPUT)
+    try:
+        builder.expand(document.items, Scope(builder.sizes, parameters, {}, {INPUT: INPUT}), INPUT)
+    except Varies as varies:
+        varies.widths, varies.alpha_read = builder.widths, builder.sizes.alpha_read
+        raise
     if not builder.layers and not builder.problems:
         builder.problem("no layers are left with these settings", None)
     if builder.problems:
@@ -118,6 +123,7 @@ class _Builder(Expander):
         self.infeasible: Condition = False
         self.widths: set[tuple[tuple[Dim, Dim], str]] = set()
         self.largest: dict[int, tuple[int, Dim]] = {}
+        self.scaled: dict[tuple[tuple[Dim, Dim], str], Dim] = {}
 
     def input_shape(self) -> TensorShape:
         sizes = [node.value for node in self.document.input]
@@ -127,6 +133,13 @@ class _Builder(Expander):
             sizes[1:] = self.settings.resolution
         self.sizes.shapes[INPUT] = shape = TensorShape(sizes)
         return shape
+
+    def check_choices(self) -> None:
+        """Marks the rows of a batch whose parameters are none of the choices; one model's have been checked."""
+        for name, content in self.settings.parameters.items():
+            choices = self.document.parameters[name].choices
+            if choices and any(is_array(part) for part in dims.parts(content)):
+                self.reject(dims.negated(dims.among(content, choices)), "", None)
 
     def reject(self, condition: Condition, message: str, mark: Mark | None) -> bool:
         """Whether the condition is a problem of one model; in a batch it marks its rows."""
@@ -178,20 +191,25 @@ class _Builder(Expander):
         for condition, template, *values in op.problems(source):
             said = "" if is_array(condition) or not condition else f"{op.kind}: {template.format(*values)}"
             wrong |= self.reject(condition, said, item.mark)
-        if wrong:
-            return None
         shape = op.shape(source)
+        if wrong and len(shape) != len(shapes[0]):
+            return None
         if math.prod(map(self._largest, shape)) > LARGEST_TENSOR:
             if any(map(is_array, shape)):
                 raise OverflowError(f"{op.kind} in line {item.mark.line} has an output that is too large")
             self.problem(f"{op.kind}: its output is larger than {LARGEST_TENSOR:,} elements", item.mark)
             return None
+        nothing = False
         for size in shape:
             too_small = size < 1
-            if is_array(too_small) or too_small:
-                listed = " and ".join(map(str, shapes)) if not is_array(too_small) else ""
-                wrong |= self.reject(too_small, f"{op.kind}: the output of {listed} would be nothing", item.mark)
-        return None if wrong else shape
+            if is_array(too_small):
+                self.reject(too_small, "", None)
+            elif too_small:
+                nothing = True
+        if nothing and not wrong:
+            self.problem(f"{op.kind}: the output of {' and '.join(map(str, shapes))} would be nothing", item.mark)
+        # With problems of its own a layer still has a shape, so that those further on show in the same go.
+        return None if nothing else shape
 
     def _largest(self, size: Dim) -> int:
         """The largest of a batch's sizes; arrays are looked at once."""
@@ -251,7 +269,11 @@ class _Builder(Expander):
         elif not 0 < numerator <= denominator * 10**9:
             return size  # out of range, as `read` will say
         else:
-            self.widths.add(((numerator, denominator), scale))
+            key = ((numerator, denominator), scale)
+            self.widths.add(key)
+            if key not in self.scaled:
+                self.scaled[key] = self.document.scaling.scaled(size, self.settings.alpha, scale)
+            return self.scaled[key]
         return self.document.scaling.scaled(size, self.settings.alpha, scale)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -84,6 +85,8 @@ class Analysis:
     def __post_init__(self) -> None:
         if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
             raise ArchcostError(unknown("dtype", str(self.dtype), DTYPES))
+        if not isinstance(self.batch, bool) and hasattr(self.batch, "__index__"):
+            self.batch = operator.index(self.batch)
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or not 1 <= self.batch <= LARGEST_BATCH:
             raise ArchcostError(f"batch must be a whole number from 1 to {LARGEST_BATCH:,}, not {self.batch}")
         self._parts = parts(self.document, self.settings)

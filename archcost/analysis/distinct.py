@@ -97,8 +97,8 @@ def classes_of(keys: Any) -> tuple[Any, Any]:
 
     if keys.dtype.kind == "b":
         keys = keys.astype(np.int64)
-    low, high = int(keys.min()), int(keys.max())
-    if high - low > 4 * keys.size + 1_000_000:
+    low, high = (0, 0) if keys.dtype.kind == "U" else (int(keys.min()), int(keys.max()))
+    if keys.dtype.kind == "U" or high - low > 4 * keys.size + 1_000_000:
         _, representatives, classes = np.unique(keys, return_index=True, return_inverse=True)
         return classes.ravel(), representatives
     keys = keys - low

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
 
 _LARGEST_TOTAL = 2**62
+CHUNK = 2**16
+"""Rows costed at once where they cannot share: their arrays fit into a core's cache."""
 
 
 @dataclass(slots=True, eq=False)
@@ -136,22 +138,42 @@ class _Divided(Exception):
 def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen: Any) -> Part:
     import numpy as np
 
-    largest = _corner(document, settings)
-    chosen_settings, grid, index = distinct(document, settings, largest)
-    try:
-        return Part(_bounded(build(document, chosen_settings)), Rows(shape, chosen, grid, index))
-    except Varies as varies:
-        keys = [np.broadcast_to(part, grid).ravel() for part in dims.parts(varies.values)]
-        if index is not None:
-            keys = [key.take(index) for key in keys]
-        classes, representatives = classes_of(keys[0] if len(keys) == 1 else paired(keys))
-        rows = np.arange(classes.size) if chosen is None else chosen
-        raise _Divided([rows[classes == i] for i in range(len(representatives))]) from None
+    known = _corner(document, settings)
+    while True:
+        reduced, grid, index = distinct(document, settings, known)
+        if index is None and grid[0] > CHUNK and len(grid) == 1:
+            rows = np.arange(grid[0]) if chosen is None else chosen
+            raise _Divided([rows[start : start + CHUNK] for start in range(0, grid[0], CHUNK)])
+        try:
+            network = build(document, reduced)
+            seen: Network | Varies = network
+        except Varies as varies:
+            seen = varies
+        # Rows were taken together by the widths of the corner; another structure may have others.
+        if seen.widths <= known.widths and seen.alpha_read <= known.alpha_read:
+            break
+        known.widths |= seen.widths
+        known.alpha_read |= seen.alpha_read
+    if isinstance(seen, Varies):
+        raise _divided(seen, grid, index, chosen)
+    return Part(_bounded(network), Rows(shape, chosen, grid, index))
+
+
+def _divided(varies: Varies, grid: tuple[int, ...], index: Any, chosen: Any) -> _Divided:
+    """The rows, by the value that decides their structure."""
+    import numpy as np
+
+    keys = [np.broadcast_to(part, grid).ravel() for part in dims.parts(varies.values)]
+    if index is not None:
+        keys = [key.take(index) for key in keys]
+    classes, representatives = classes_of(keys[0] if len(keys) == 1 else paired(keys))
+    rows = np.arange(classes.size) if chosen is None else chosen
+    return _Divided([rows[classes == i] for i in range(len(representatives))])
 
 
 def _row(settings: Settings, index: int) -> Settings:
     """One row as a single model."""
-    return settings.mapped(lambda v: int(v.ravel()[index]) if is_array(v) else v)
+    return settings.mapped(lambda v: v.ravel()[index].item() if is_array(v) else v)
 
 
 def _corner(document: Document, settings: Settings) -> Network:
@@ -162,7 +184,9 @@ def _corner(document: Document, settings: Settings) -> Network:
     import numpy as np
 
     def largest(value: Any) -> Any:
-        return np.array([int(value.max())], dtype=object) if is_array(value) else value
+        if not is_array(value):
+            return value
+        return np.array([value.ravel()[0] if value.dtype.kind in "bU" else int(value.max())], dtype=object)
 
     return build(document, settings.mapped(largest))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archcost.api import load
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
 
@@ -13,7 +14,7 @@ FORMATS = ("table", "markdown", "csv", "json")
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
-@click.command(name="analyze")
+@click.command(name="analyze", short_help="Multiply-adds, parameters, memory by layer.")
 @options.spec_argument
 @options.settings_options
 @options.memory_options
@@ -40,9 +41,9 @@ def command(
     archcost analyze specs/mobilenetv1.yaml
     archcost analyze mobilenetv1 --alpha 0.5 --resolution 160
     archcost analyze mobilenetv1@alpha=0.5,resolution=160,depth=0 --by block
-    archcost analyze resnet50 --batch 32 --dtype float16 --format json -o resnet50.json
+    archcost analyze resnet50 --batch 32 --dtype float16 -o resnet50.json
     """
-    analysis = options.read(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory)
+    analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory)
     form = format_of(form, output, ENDINGS, "table")
     if form == "json":
         from archcost.reports import json

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from archcost.api import load
 from archcost.cli import options
 from archcost.cli.output import deliver
 
 
-@click.command(name="explain")
+@click.command(name="explain", short_help="The formula behind a number.")
 @options.spec_argument
 @click.argument("layer", required=False)
 @options.settings_options
@@ -35,9 +36,9 @@ def command(
     archcost explain mobilenetv1 separable1
     archcost explain specs/mobilenetv1.yaml --alpha 0.5
     """
-    from archcost.reports import explanation, json
+    from archcost.reports import explanation, json, table
 
-    analysis = options.read(spec).analyze(**options.chosen(alpha, rho, resolution, assignments))
+    analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments))
     if layer is None:
         data = explanation.total(analysis)
         text = explanation.total_text(analysis, data)
@@ -45,4 +46,7 @@ def command(
         layers = explanation.named(analysis, layer)
         data = layers[0] if len(layers) == 1 else {"spec": analysis.document.name, "block": layer, "layers": layers}
         text = "\n\n".join(map(explanation.layer_text, layers))
-    deliver(json.dumps(data) if form == "json" else text, output)
+    if form == "json":
+        deliver(json.dumps(data), output)
+    else:
+        deliver(table.fitted(text, None if output else table.terminal_width()), output)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from archcost.analysis import DTYPES
-from archcost.api import Model, load
 from archcost.spec import ranges
 
 
@@ -66,7 +65,3 @@ def chosen(alpha: str | None, rho: str | None, resolution: str | None, assignmen
         "resolution": None if resolution is None else ranges.resolution(resolution),
         "parameters": ranges.assignments(assignments),
     }
-
-
-def read(spec: str) -> Model:
-    return load(spec)

@@ -14,7 +14,10 @@ def format_of(chosen: str | None, output: str | None, endings: dict[str, str], d
     """The format asked for, else the one that the file's ending names."""
     if chosen is not None:
         return chosen
-    return endings.get(Path(output).suffix.lower(), default) if output else default
+    ending = Path(output).suffix.lower() if output else ""
+    if ending not in ("", ".txt", *endings) and output != os.devnull:
+        raise ArchcostError(f"{output}: no format ends in {ending}; end in {', '.join(endings)}, or give --format")
+    return endings.get(ending, default)
 
 
 def deliver(content: str | bytes, output: str | None) -> None:
@@ -33,7 +36,9 @@ def deliver(content: str | bytes, output: str | None) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a device or a pipe
             return
-        _replace(path, data)
+        if path.exists() and not os.access(path, os.W_OK):
+            raise ArchcostError(f"{path}: cannot be written: it is read-only")
+        _replace(path.resolve(), data)
     except OSError as error:
         raise ArchcostError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -8,7 +8,7 @@ from archcost.cli import options
 from archcost.cli.output import deliver
 
 
-@click.command(name="schema")
+@click.command(name="schema", short_help="The JSON Schema of the spec language.")
 @options.output_option
 def command(output: str | None) -> None:
     """The JSON Schema of the spec language, for editors that complete and check YAML.

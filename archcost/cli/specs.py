@@ -9,7 +9,7 @@ import click
 from archcost.cli.output import deliver
 
 
-@click.command(name="specs")
+@click.command(name="specs", short_help="The networks of the zoo.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(form: str) -> None:
     """The networks of the zoo, with their costs at the settings of their papers.

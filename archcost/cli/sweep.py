@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archcost.api import load
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
@@ -15,7 +16,7 @@ FORMATS = ("table", "csv", "json", "npz")
 ENDINGS = {".csv": "csv", ".json": "json", ".npz": "npz"}
 
 
-@click.command(name="sweep")
+@click.command(name="sweep", short_help="A row for each variant: settings, totals.")
 @options.spec_argument
 @click.option("--alpha", metavar="RANGE", help="Width multipliers: 0.25:1:0.05 (the end included), or 0.25,0.5.")
 @click.option("--resolution", metavar="RANGE", help="Input sizes: 128:224:32, 128,160, or 160x192,224x224.")
@@ -42,12 +43,12 @@ def command(
     \b
     archcost sweep mobilenetv1 --alpha 0.25:1:0.05 --resolution 128:224:32
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --set depth=0,5 -o variants.csv
-    archcost sweep mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224:1 -o variants.npz
+    archcost sweep mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224 -o v.npz
     """
     sizes = (
         None if resolution is None else [ranges.resolution(size) for size in ranges.values(resolution, "resolution")]
     )
-    sweep = options.read(spec).sweep(
+    sweep = load(spec).sweep(
         None if alpha is None else ranges.values(alpha, "alpha"),
         sizes,
         parameters={name: ranges.values(text, name) for name, text in ranges.assignments(assignments).items()},

@@ -11,7 +11,7 @@ from archcost.cli.output import deliver
 from archcost.errors import ArchcostError
 
 
-@click.command(name="validate")
+@click.command(name="validate", short_help="Compare every count with fvcore's.")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--all", "everything", is_flag=True, help="Every spec of the zoo.")
 @options.settings_options
@@ -38,7 +38,7 @@ def command(
     archcost validate --all
     """
     from archcost.api import load
-    from archcost.reports import json
+    from archcost.reports import json, table
     from archcost.reports.validation import text
     from archcost.spec import zoo
 
@@ -54,6 +54,7 @@ def command(
     if form == "json":
         deliver(json.dumps([validation.to_dict() for validation in found]), output)
     else:
-        deliver("\n".join(map(text, found)), output)
+        said = "\n".join(map(text, found))
+        deliver(table.fitted(said, None if output else table.terminal_width()), output)
     if not all(validation.ok for validation in found):
         sys.exit(1)

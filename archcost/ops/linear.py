@@ -24,7 +24,7 @@ class Linear(Unary):
 
     def problems(self, x: TensorShape) -> Iterator[Check]:
         astray = x.rank == 3 and not self.per_row
-        yield astray, "linear works on the last size; put global_avg_pool or flatten before it, its input is {}", x
+        yield astray, "it works on the last size of {}; put global_avg_pool or flatten before it", x
 
     def shape(self, x: TensorShape) -> TensorShape:
         return TensorShape((*x[:-1], self.out))

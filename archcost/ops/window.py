@@ -44,7 +44,10 @@ def positions(
 
 
 def _along(n: Dim, before: Dim, after: Dim, extent: Dim, stride: Dim, ceil_mode: bool) -> Dim:
-    room = n + (before + after - extent)
+    spare = before + after - extent
+    if isinstance(spare, int) and isinstance(stride, int) and (spare, stride) == (-1, 1):
+        return n  # the same array, not an equal one
+    room = n + spare
     if not ceil_mode:
         return room // stride + 1
     count = ceil_div(room, stride) + 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from archcost.analysis import Analysis, Sweep, Validation
 from archcost.dims import is_array
+from archcost.reports import csv as csv_report
 from archcost.reports.content import CONVENTION, content
 from archcost.reports.units import count
 
@@ -15,7 +18,10 @@ MOST_ROWS = 200
 
 def analysis(analysis: Analysis) -> str:
     if is_array(analysis.macs):
-        return f"<p>{escape(analysis.document.name)}: a batch of {analysis.macs.size:,} models</p>"
+        header, *rows = list(csv.reader(io.StringIO(csv_report.analysis(analysis))))
+        more = f" (the first {MOST_ROWS} here)" if len(rows) > MOST_ROWS else ""
+        title = f"<h4>{escape(analysis.document.name)}: a batch of {len(rows):,} models{more}</h4>"
+        return title + table(header, rows[:MOST_ROWS])
     report = content(analysis)
     cells = [[column.text(row) for column in report.columns] for row in [*report.rows, report.total]]
     layers = table([column.title for column in report.columns], cells)

@@ -15,6 +15,8 @@ def sweep(sweep: Sweep) -> bytes:
     if sweep.infeasible:
         columns["feasible"] = ~np.ma.getmaskarray(columns["macs"])
         columns = {name: np.ma.filled(c, "" if c.dtype.kind == "U" else -1) for name, c in columns.items()}
+    # A network without a map has no receptive field; -1 says so without an array of objects.
+    columns = {name: np.full(c.shape, -1) if c.dtype == object else c for name, c in columns.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)
     return buffer.getvalue()

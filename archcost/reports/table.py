@@ -115,6 +115,19 @@ def _not_shown(hidden: Sequence[str], width: int | None) -> list[str]:
     return [_wrapped(said, width)]
 
 
+def fitted(text: str, width: int | None) -> str:
+    """Text whose lines wrap at the terminal's width, further ones under the first one's beginning."""
+    import textwrap
+
+    if width is None:
+        return text
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        lines += textwrap.wrap(line, width, subsequent_indent=indent, drop_whitespace=True) or [""]
+    return "\n".join(lines)
+
+
 def _wrapped(text: str, width: int | None) -> str:
     import textwrap
 

@@ -28,6 +28,7 @@ from archcost.spec.scaling import DIVISIBLE
 
 LONGEST = 500
 _NAME = re.compile(r"\$([^\W\d]\w*)")
+_PLAIN_ARITHMETIC = re.compile(r"[\d.]+(\s*(//|[-+*/%])\s*[\d.]+)+")
 _PREFIX = "_name_"
 
 
@@ -51,7 +52,8 @@ Measure = Callable[[str, str | None], Any]
 
 
 def is_expression(text: str) -> bool:
-    return "$" in text or "(" in text
+    """Whether a text is to be computed: it names something, calls something, or is plain arithmetic."""
+    return "$" in text or "(" in text or _PLAIN_ARITHMETIC.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -80,11 +82,6 @@ def evaluate(text: str, lookup: Lookup, measure: Measure) -> Value:
         raise ValueError(f"`{text}`: {error}") from None
     except TypeError:
         raise ValueError(f"`{text}` mixes numbers with something else") from None
-
-
-def names_in(text: str) -> set[str]:
-    """The `$names` that an expression mentions."""
-    return set(_NAME.findall(text))
 
 
 class _Evaluation:

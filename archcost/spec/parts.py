@@ -56,14 +56,14 @@ class Document:
     """A spec file, read and checked as far as names go."""
 
     file: str
-    text: str
+    text: str = field(repr=False)
     name: str = ""
     source: str = ""
-    input: list[Node] = field(default_factory=list)
+    input: list[Node] = field(default_factory=list, repr=False)
     scaling: Scaling = dataclasses.field(default_factory=Scaling)
     parameters: dict[str, Parameter] = field(default_factory=dict)
-    blocks: dict[str, Block] = field(default_factory=dict)
-    items: list[Item] = field(default_factory=list)
+    blocks: dict[str, Block] = field(default_factory=dict, repr=False)
+    items: list[Item] = field(default_factory=list, repr=False)
     problems: list[Problem] = field(default_factory=list)
     circular: set[str] = field(default_factory=set)
     """Blocks that contain themselves, which has been reported."""

@@ -24,11 +24,16 @@ class UnknownShape(Exception):
 
 
 class Varies(Exception):
-    """A value that decides the structure differs between the rows of a batch; they need graphs of their own."""
+    """A value that decides the structure differs between the rows of a batch; they need graphs of their own.
+
+    widths, alpha_read: what the network depended on α for until then.
+    """
 
     def __init__(self, values: Any) -> None:
         super().__init__("the structure differs between rows")
         self.values = values
+        self.widths: set[Any] = set()
+        self.alpha_read = False
 
 
 @dataclass(slots=True, eq=False)

@@ -10,6 +10,7 @@ from archcost import dims
 from archcost.dims import Dim, Number, Ratio, is_array
 from archcost.errors import ArchcostError
 from archcost.ops.fields import LARGEST_SIZE
+from archcost.spec import ranges
 from archcost.spec.names import unknown
 from archcost.spec.parts import BUILT_IN, Document
 
@@ -94,6 +95,8 @@ def _resolution(document: Document, rho: object, resolution: object) -> tuple[Di
         return rows, rows if own[1] == own[2] else _size(dims.nearest(own[2] * factor))
     if resolution is None:
         return own[1], own[2]
+    if isinstance(resolution, str):
+        resolution = ranges.resolution(resolution)
     both = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
     if len(both) != 2:
         raise ArchcostError(f"resolution is one size, or (height, width); not {len(both)} sizes")
@@ -127,7 +130,8 @@ def _given(document: Document, given: Mapping[str, object]) -> dict[str, Any]:
             raise ArchcostError(f"{document.file}: " + unknown("parameter", str(name), known))
         parameter = document.parameters[name]
         content = _content(name, value)
-        if parameter.choices and not is_array(content) and not any(dims.same(content, c) for c in parameter.choices):
+        varied = any(is_array(part) for part in dims.parts(content))
+        if parameter.choices and not varied and not any(dims.same(content, c) for c in parameter.choices):
             listed = ", ".join(_shown(choice) for choice in parameter.choices)
             raise ArchcostError(f"{name} takes {listed}; not {_shown(content)}")
         found[name] = content
@@ -136,6 +140,12 @@ def _given(document: Document, given: Mapping[str, object]) -> dict[str, Any]:
 
 def _content(name: str, value: object) -> Any:
     if isinstance(value, (bool, Ratio)):
+        return value
+    if isinstance(value, (list, tuple)):
+        import numpy as np
+
+        value = np.asarray(value)
+    if is_array(value) and value.dtype.kind in "bU" and value.ndim:
         return value
     if isinstance(value, str):
         if value in ("true", "false"):

@@ -113,11 +113,13 @@ def _unreadable(text: str, found: re.Match[str]) -> Problem:
 def _syntax_problem(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
     mark = error.problem_mark or error.context_mark
     said = error.problem or error.context or "not YAML"
-    if "end of stream" in said and error.context_mark:
-        mark = error.context_mark
+    if error.context_mark and (mark is None or mark.line >= len(lines) - 1):
+        mark = error.context_mark  # where it was opened says more than the end of the file
     place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
     line = lines[place.line - 1] if place.line <= len(lines) else ""
-    if "\t" in line[: place.column] and not line[: place.column].strip():
+    if line[place.column - 1 : place.column] == "\t" or (
+        "\t" in line[: place.column] and not line[: place.column].strip()
+    ):
         return Problem("a tab; YAML indents with spaces", place)
     if "undefined alias" in said:
         return Problem(f"{said}; an alias *name needs an anchor &name before it", place)

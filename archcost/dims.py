@@ -61,6 +61,23 @@ def gcd(a: Dim, b: Dim) -> Dim:
     return np.gcd(a, b)
 
 
+def divided(a: Dim, b: Dim) -> Dim:
+    """a / b, rounded down; without any work where that is a, or 1."""
+    if a is b:
+        return 1
+    return a if isinstance(b, int) and b == 1 else a // b
+
+
+def indivisible(a: Dim, b: Dim) -> Condition:
+    """Whether a / b leaves something; without any work where it cannot."""
+    return False if a is b or (isinstance(b, int) and b == 1) else a % b != 0
+
+
+def multiplied(a: Dim, b: Dim) -> Dim:
+    """a · b; without any work where that is a."""
+    return a if isinstance(b, int) and b == 1 else a * b
+
+
 def ceil_div(a: Dim, b: Dim) -> Dim:
     """a / b, rounded up.
 

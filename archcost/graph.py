@@ -46,6 +46,7 @@ class Layer:
     input_shapes: tuple[TensorShape, ...]
     output_shape: TensorShape
     mark: Mark
+    _cost: Cost | None = None
 
     @property
     def kind(self) -> str:
@@ -58,7 +59,9 @@ class Layer:
 
     @property
     def cost(self) -> Cost:
-        return self.op.cost(self.source, self.output_shape)
+        if self._cost is None:
+            self._cost = self.op.cost(self.source, self.output_shape)
+        return self._cost
 
 
 @dataclass(eq=False)
@@ -122,7 +125,7 @@ class _Builder(Expander):
         self.layers: list[Layer] = []
         self.infeasible: Condition = False
         self.widths: set[tuple[tuple[Dim, Dim], str]] = set()
-        self.largest: dict[int, tuple[int, Dim]] = {}
+        self.ranges: dict[int, tuple[int, int, Dim]] = {}
         self.scaled: dict[tuple[tuple[Dim, Dim], str], Dim] = {}
 
     def input_shape(self) -> TensorShape:
@@ -194,30 +197,30 @@ class _Builder(Expander):
         shape = op.shape(source)
         if wrong and len(shape) != len(shapes[0]):
             return None
-        if math.prod(map(self._largest, shape)) > LARGEST_TENSOR:
+        if math.prod(self._range(size)[1] for size in shape) > LARGEST_TENSOR:
             if any(map(is_array, shape)):
                 raise OverflowError(f"{op.kind} in line {item.mark.line} has an output that is too large")
             self.problem(f"{op.kind}: its output is larger than {LARGEST_TENSOR:,} elements", item.mark)
             return None
         nothing = False
         for size in shape:
-            too_small = size < 1
-            if is_array(too_small):
-                self.reject(too_small, "", None)
-            elif too_small:
+            if is_array(size):
+                if self._range(size)[0] < 1:
+                    self.reject(size < 1, "", None)
+            elif size < 1:
                 nothing = True
         if nothing and not wrong:
             self.problem(f"{op.kind}: the output of {' and '.join(map(str, shapes))} would be nothing", item.mark)
         # With problems of its own a layer still has a shape, so that those further on show in the same go.
         return None if nothing else shape
 
-    def _largest(self, size: Dim) -> int:
-        """The largest of a batch's sizes; arrays are looked at once."""
+    def _range(self, size: Dim) -> tuple[int, int]:
+        """The smallest and the largest of a batch's sizes; each array is looked at once."""
         if isinstance(size, int):
-            return abs(size)
-        if id(size) not in self.largest:
-            self.largest[id(size)] = (dims.largest(size), size)
-        return self.largest[id(size)][0]
+            return size, size
+        if id(size) not in self.ranges:
+            self.ranges[id(size)] = (int(size.min()), int(size.max()), size)
+        return self.ranges[id(size)][:2]
 
     def _attributes(
         self, item: Item, operator: type[Unary] | type[Nary], scope: Scope, sources: Tensors

@@ -81,6 +81,8 @@ class Analysis:
     dtype: str = "float32"
     inplace: bool = True
     _parts: list[Part] = field(default_factory=list, repr=False)
+    _only_schedule: Schedule | None = field(default=None, repr=False)
+    _fields: dict[int, tuple[tuple[Any, Any], tuple[Any, Any]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
@@ -94,9 +96,10 @@ class Analysis:
     @property
     def network(self) -> Network:
         """The graph behind one model, or behind a batch whose models share a structure (sizes are then arrays)."""
-        if len(self._parts) != 1:
+        network = self._parts[0].network
+        if len(self._parts) != 1 or network is None:
             raise ArchcostError("the models of this batch differ in structure; each has a network of its own")
-        return self._parts[0].network
+        return network
 
     @cached_property
     def macs(self) -> Any:
@@ -214,23 +217,24 @@ class Analysis:
             raise ArchcostError(f"{error}; analyse these settings one model at a time") from None
 
     def _schedule(self, network: Network) -> Schedule:
-        known = self.__dict__.setdefault("_schedules", {})
-        if id(network) not in known:
-            known[id(network)] = schedule(network, self.inplace)
-        found: Schedule = known[id(network)]
-        return found
+        if self._parts[0].rows is not None:
+            return schedule(network, self.inplace)  # a batch's is large, and soon used up
+        if self._only_schedule is None:
+            self._only_schedule = schedule(network, self.inplace)
+        return self._only_schedule
 
     def _each(self, measure: Callable[[Network], Any]) -> Any:
         """One figure of each model: measured on the distinct ones, then spread over the rows."""
         if self._parts[0].rows is None:
-            return measure(self._parts[0].network)
-        return masked(Part.joined((part, measure(part.network)) for part in self._parts), self._infeasible)
+            return measure(self.network)
+        figures = ((part, measure(part.network) if part.network else 0) for part in self._parts)
+        return masked(Part.joined(figures), self._infeasible)
 
     @cached_property
     def _infeasible(self) -> Any:
         if self._parts[0].rows is None:
             return False
-        return Part.joined((part, part.network.infeasible) for part in self._parts)
+        return Part.joined((part, part.network.infeasible if part.network else True) for part in self._parts)
 
     def _peak_layer(self, network: Network) -> Any:
         steps = self._schedule(network).steps
@@ -248,9 +252,14 @@ class Analysis:
 
         return np.array(names)[at]
 
+    def _receptive_field(self, network: Network) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        if id(network) not in self._fields:
+            self._fields[id(network)] = receptive_field(network)
+        return self._fields[id(network)]
+
     def _both_axes(self, which: int) -> Any:
         def along(axis: int) -> Any:
-            return self._each(lambda network: receptive_field(network)[which][axis])
+            return self._each(lambda network: self._receptive_field(network)[which][axis])
 
         rows, columns = along(0), along(1)
         same = (rows == columns).all() if is_array(rows) else rows == columns

@@ -25,14 +25,15 @@ def flat(settings: Settings, shape: tuple[int, ...], chosen: Any) -> Settings:
     return settings.mapped(lambda v: np.broadcast_to(v, shape).ravel()[chosen] if is_array(v) else v)
 
 
-def distinct(document: Document, settings: Settings, known: Network) -> tuple[Settings, tuple[int, ...], Any]:
+def distinct(document: Document, settings: Settings, known: Network | None) -> tuple[Settings, tuple[int, ...], Any]:
     """Settings of the distinct networks, their grid, and for each row its place there (None: the same order)."""
     import numpy as np
 
     shape = np.broadcast_shapes(*(value.shape for value in settings.arrays))
     direct = flat(settings, shape, slice(None)) if len(shape) != 1 else settings
     count = int(np.prod(shape))
-    if any(is_array(part) for value in settings.parameters.values() for part in dims.parts(value)):
+    varied = any(is_array(part) for value in settings.parameters.values() for part in dims.parts(value))
+    if known is None or varied:
         return direct, (count,), None
     alphas, alpha_of = _alpha_classes(document, settings.alpha, known)
     sizes, size_of = _size_classes(settings.resolution)

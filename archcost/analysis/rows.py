@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archcost import dims
 from archcost.analysis.distinct import classes_of, distinct, flat, paired
 from archcost.dims import Dim, is_array
-from archcost.errors import ArchcostError
+from archcost.errors import ArchcostError, SpecError
 from archcost.graph import Network, build
 from archcost.spec.parts import Document
 from archcost.spec.scope import Varies
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
 
 _LARGEST_TOTAL = 2**62
-CHUNK = 2**16
+CHUNK = 2**15
 """Rows costed at once where they cannot share: their arrays fit into a core's cache."""
 
 
@@ -47,10 +47,14 @@ class Rows:
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """A network (of arrays, in a batch) and the rows it serves; None for one model."""
+    """A network (of arrays, in a batch) and the rows it serves; None for one model.
 
-    network: Network
+    A structure that cannot be built has no network; `error` says why.
+    """
+
+    network: Network | None
     rows: Rows | None = None
+    error: SpecError | None = None
 
     def spread(self, figure: Any) -> Any:
         """The figure of each row, flat."""
@@ -122,9 +126,11 @@ def parts(document: Document, settings: Settings) -> list[Part]:
             waiting += divided.into
         except OverflowError as error:
             raise ArchcostError(f"{error}; analyse these settings one model at a time") from None
-    if all(bool(np.all(part.network.infeasible)) for part in found):
+    if all(part.network is None or bool(np.all(part.network.infeasible)) for part in found):
+        if found[0].error is not None:
+            raise found[0].error
         build(document, _row(settings, 0))  # raises with what is wrong with the first
-    return found
+    return sorted(found, key=lambda part: part.network is None)
 
 
 class _Divided(Exception):
@@ -149,8 +155,10 @@ def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen
             seen: Network | Varies = network
         except Varies as varies:
             seen = varies
+        except SpecError as error:
+            return Part(None, Rows(shape, chosen, grid, index), error)
         # Rows were taken together by the widths of the corner; another structure may have others.
-        if seen.widths <= known.widths and seen.alpha_read <= known.alpha_read:
+        if known is None or (seen.widths <= known.widths and seen.alpha_read <= known.alpha_read):
             break
         known.widths |= seen.widths
         known.alpha_read |= seen.alpha_read
@@ -176,8 +184,8 @@ def _row(settings: Settings, index: int) -> Settings:
     return settings.mapped(lambda v: v.ravel()[index].item() if is_array(v) else v)
 
 
-def _corner(document: Document, settings: Settings) -> Network:
-    """The network at the largest value of every setting, in Python's integers.
+def _corner(document: Document, settings: Settings) -> Network | None:
+    """The network at the largest value of every setting, in Python's integers; None where it has problems.
 
     It tells which sizes α scales, and no arithmetic on it can overflow.
     """
@@ -188,7 +196,10 @@ def _corner(document: Document, settings: Settings) -> Network:
             return value
         return np.array([value.ravel()[0] if value.dtype.kind in "bU" else int(value.max())], dtype=object)
 
-    return build(document, settings.mapped(largest))
+    try:
+        return build(document, settings.mapped(largest))
+    except SpecError:
+        return None
 
 
 def _bounded(network: Network) -> Network:
@@ -196,14 +207,14 @@ def _bounded(network: Network) -> Network:
 
     Raises OverflowError.
     """
-    known: dict[int, int] = {}
+    known: dict[int, tuple[int, Dim]] = {}
 
     def largest(size: Dim) -> int:
         if isinstance(size, int):
             return abs(size)
         if id(size) not in known:
-            known[id(size)] = dims.largest(size)
-        return known[id(size)]
+            known[id(size)] = (dims.largest(size), size)  # kept, or its id could come to mean another
+        return known[id(size)][0]
 
     total = 0
     for layer in network.layers:

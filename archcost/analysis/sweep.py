@@ -11,7 +11,7 @@ from typing import Any
 from archcost import dims
 from archcost.analysis.analysis import TOTALS, Analysis
 from archcost.dims import is_array
-from archcost.errors import ArchcostError
+from archcost.errors import ArchcostError, SpecError
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
 
@@ -43,14 +43,16 @@ class Sweep:
     @cached_property
     def columns(self) -> dict[str, Any]:
         """Column name -> array, all of one length: settings, then totals (masked where a variant cannot exist)."""
-
         if not 1 <= len(self) <= MOST_ROWS:
             raise ArchcostError(f"a sweep of {len(self):,} variants; it takes from 1 to {MOST_ROWS:,}")
-        tables = [
-            self._table(dict(zip(self.parameters, combination, strict=True)))
-            for combination in itertools.product(*self.parameters.values())
-        ]
-        return {name: _joined([table[name] for table in tables]) for name in tables[0]}
+        combinations = itertools.product(*self.parameters.values())
+        chosen = [self._settings(dict(zip(self.parameters, values, strict=True))) for values in combinations]
+        totals = self._totals(chosen)
+        settings = [self._given(found) for found in chosen]
+        return {
+            **{name: _joined([table[name] for table in settings]) for name in settings[0]},
+            **{name: _joined([table[name] for table in totals]) for name in TOTALS},
+        }
 
     @property
     def infeasible(self) -> int:
@@ -64,30 +66,57 @@ class Sweep:
         for values in zip(*columns.values(), strict=True):
             yield dict(zip(columns, values, strict=True))
 
-    def _table(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return len(self.alphas), len(self.resolutions)
+
+    def _settings(self, parameters: dict[str, Any]) -> Settings:
+        """All α and resolutions, as a grid, at one combination of parameters."""
         import numpy as np
 
         single = [settle(self.document, alpha=alpha, parameters=parameters) for alpha in self.alphas]
         sizes = [settle(self.document, rho=self.rho, resolution=size).resolution for size in self.resolutions]
-        alphas: Any = _column([settings.alpha for settings in single])
         resolution: Any = None
         if sizes[0] is not None:
             heights, widths = (np.array([size[axis] for size in sizes if size])[None, :] for axis in (0, 1))
             resolution = (heights, heights if (heights == widths).all() else widths)
-        settings = Settings(alphas, resolution, single[0].parameters)
-        analysis = Analysis(self.document, settings, self.batch, self.dtype, self.inplace)
-        shape = (len(self.alphas), len(self.resolutions))
-        table = {"alpha": np.broadcast_to(dims.as_float(alphas), shape).ravel()}
-        if resolution is not None:
-            square = all(size and size[0] == size[1] for size in sizes)
-            for name, axis in [("resolution", 0)] if square else [("height", 0), ("width", 1)]:
-                table[name] = np.broadcast_to(resolution[axis], shape).ravel()
-        for name, value in single[0].parameters.items():
-            shown = value if isinstance(value, (str, bool)) else dims.as_float(value)
-            table[name] = np.full(len(self.alphas) * len(self.resolutions), shown)
-        for name in TOTALS:
-            table[name] = _flat(analysis.totals[name], shape)
+        return Settings(_column([settings.alpha for settings in single]), resolution, single[0].parameters)
+
+    def _given(self, settings: Settings) -> dict[str, Any]:
+        """The columns of the settings."""
+        import numpy as np
+
+        table = {"alpha": np.broadcast_to(dims.as_float(settings.alpha), self._shape).ravel()}
+        if settings.resolution is not None:
+            height, width = settings.resolution
+            both = {"resolution": height} if height is width else {"height": height, "width": width}
+            table |= {name: np.broadcast_to(size, self._shape).ravel() for name, size in both.items()}
+        for name, value in settings.parameters.items():
+            table[name] = np.full(self._shape, value if isinstance(value, str) else dims.as_float(value)).ravel()
         return table
+
+    def _totals(self, chosen: list[Settings]) -> list[dict[str, Any]]:
+        """The columns of the totals for each; all masked where a structure cannot exist.
+
+        Raises SpecError where none can.
+        """
+        import numpy as np
+
+        tables: list[dict[str, Any] | None] = []
+        errors: list[SpecError] = []
+        for settings in chosen:
+            try:
+                totals = Analysis(self.document, settings, self.batch, self.dtype, self.inplace).totals
+                tables.append({name: _flat(totals[name], self._shape) for name in TOTALS})
+            except SpecError as error:
+                errors.append(error)
+                tables.append(None)
+        complete = next((table for table in tables if table), None)
+        if complete is None:
+            raise errors[0]
+        masked: Any = np.ma
+        missing = {name: masked.masked_all_like(column) for name, column in complete.items()}
+        return [table or missing for table in tables]
 
 
 def _column(values: list[Any]) -> Any:
@@ -101,6 +130,8 @@ def _column(values: list[Any]) -> Any:
 def _joined(columns: list[Any]) -> Any:
     import numpy as np
 
+    if len({column.ndim for column in columns}) > 1:  # one number for both axes, beside two
+        columns = [np.stack([c, c], axis=1) if c.ndim == 1 else c for c in columns]
     masked: Any = np.ma
     join = masked.concatenate if any(masked.isMaskedArray(column) for column in columns) else np.concatenate
     return join(columns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from archcost.cost import NOTHING, Amount, Cost
-from archcost.dims import Dim, Ratio, ceil_div
+from archcost.dims import Dim, Ratio, ceil_div, divided, indivisible, multiplied
 from archcost.ops import window
 from archcost.ops.base import Check, Reach, Recipe, Unary
 from archcost.ops.fields import Margins, flag, margins, pair, size
@@ -36,10 +36,9 @@ class Convolution(Unary):
 
     def problems(self, x: TensorShape) -> Iterator[Check]:
         n, groups = self.channels(x)
-        yield x.channels % groups != 0, "{} input channels do not divide into {} groups", x.channels, groups
-        yield n % groups != 0, "{} output channels do not divide into {} groups", n, groups
-        rows, columns = window.room(x, self.padding, self.kernel, self.stride, self.dilation)
-        yield from misfit(rows, columns, self.kernel, x)
+        yield indivisible(x.channels, groups), "{} input channels do not divide into {} groups", x.channels, groups
+        yield indivisible(n, groups), "{} output channels do not divide into {} groups", n, groups
+        yield from window.misfit(x, self.padding, self.kernel, self.stride, self.dilation)
 
     def shape(self, x: TensorShape) -> TensorShape:
         grid = window.positions(x, self.padding, self.kernel, self.stride, self.dilation)
@@ -47,7 +46,7 @@ class Convolution(Unary):
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         groups = self.channels(x)[1]
-        weights = (*self.kernel, x.channels // groups, y.channels)
+        weights = (*self.kernel, divided(x.channels, groups), y.channels)
         return Cost(
             macs=Amount.product(*weights, y.height, y.width),
             params=Amount.product(*weights) + (Amount.product(y.channels) if self.bias else NOTHING),
@@ -73,12 +72,6 @@ class Convolution(Unary):
                 "bias": self.bias,
             },
         )
-
-
-def misfit(rows: Dim, columns: Dim, kernel: Pair, x: TensorShape) -> Iterator[Check]:
-    """The window is larger than the padded input."""
-    message = "the {}×{} kernel is larger than its padded input {}"
-    yield (rows < 0) | (columns < 0), message, *kernel, x
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +104,7 @@ class Depthwise(Convolution):
     bias: bool = flag("add a learned bias to each output channel", False)
 
     def channels(self, x: TensorShape) -> tuple[Dim, Dim]:
-        return x.channels * self.multiplier, x.channels
+        return multiplied(x.channels, self.multiplier), x.channels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,8 +143,18 @@ class ConvTranspose2d(Unary):
     bias: bool = flag("add a learned bias to each output channel", False)
 
     def problems(self, x: TensorShape) -> Iterator[Check]:
-        yield x.channels % self.groups != 0, "{} input channels do not divide into {} groups", x.channels, self.groups
-        yield self.out % self.groups != 0, "{} output channels do not divide into {} groups", self.out, self.groups
+        yield (
+            indivisible(x.channels, self.groups),
+            "{} input channels do not divide into {} groups",
+            x.channels,
+            self.groups,
+        )
+        yield (
+            indivisible(self.out, self.groups),
+            "{} output channels do not divide into {} groups",
+            self.out,
+            self.groups,
+        )
         for extra, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
             too_much = (extra >= s) & (extra >= d)
             yield too_much, "output_padding {} must be smaller than the stride {} or the dilation {}", extra, s, d
@@ -166,7 +169,7 @@ class ConvTranspose2d(Unary):
         return TensorShape((self.out, rows, columns))
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
-        weights = (*self.kernel, x.channels, y.channels // self.groups)
+        weights = (*self.kernel, x.channels, divided(y.channels, self.groups))
         return Cost(
             macs=Amount.product(*weights, x.height, x.width),
             params=Amount.product(*weights) + (Amount.product(y.channels) if self.bias else NOTHING),

@@ -10,7 +10,6 @@ from archcost.cost import Amount, Cost
 from archcost.dims import Dim, gcd, larger
 from archcost.ops import window
 from archcost.ops.base import Check, Reach, Recipe, Unary
-from archcost.ops.convolution import misfit
 from archcost.ops.fields import Margins, flag, margins, pair
 from archcost.ops.window import Pair
 from archcost.shape import TensorShape
@@ -34,8 +33,7 @@ class Pool(Unary):
 
     def problems(self, x: TensorShape) -> Iterator[Check]:
         if not self.ceil_mode:
-            rows, columns = window.room(x, self.padding, self.kernel, self.step, self.dilation)
-            yield from misfit(rows, columns, self.kernel, x)
+            yield from window.misfit(x, self.padding, self.kernel, self.step, self.dilation)
         if isinstance(self.padding, tuple):
             for k, edges in zip(window.extent(self.kernel, self.dilation), self.padding, strict=True):
                 for edge in edges:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from archcost.dims import Dim, ceil_div, choose, larger
-from archcost.ops.base import Reach
+from archcost.ops.base import Check, Reach
 from archcost.ops.fields import Margins
 from archcost.shape import TensorShape
 
@@ -55,13 +57,16 @@ def _along(n: Dim, before: Dim, after: Dim, extent: Dim, stride: Dim, ceil_mode:
     return choose((count - 1) * stride >= n + before, count - 1, count)
 
 
-def room(x: TensorShape, padding: str | Margins, kernel: Pair, stride: Pair, dilation: Pair) -> tuple[Dim, Dim]:
-    """How much larger than the window the padded input is; negative where the window does not fit."""
+def misfit(x: TensorShape, padding: str | Margins, kernel: Pair, stride: Pair, dilation: Pair) -> Iterator[Check]:
+    """The window is larger than the padded input; where `same` pads, it never is."""
+    if padding == "same":
+        return
     edges = margins(x, padding, kernel, stride, dilation)
     rows, columns = (
-        n + sum(edge) - d * (k - 1) - 1 for n, edge, k, d in zip(x[1:], edges, kernel, dilation, strict=True)
+        n + (before + after - size)
+        for n, (before, after), size in zip(x[1:], edges, extent(kernel, dilation), strict=True)
     )
-    return rows, columns
+    yield (rows < 0) | (columns < 0), "the {}×{} kernel is larger than its padded input {}", *kernel, x
 
 
 def extent(kernel: Pair, dilation: Pair) -> Pair:

@@ -17,10 +17,8 @@ def text(validation: Validation) -> str:
         f"{validation.spec}: {verdict}: {validation.compared:,} figures compared; fvcore counts {counted or 'nothing'}"
     ]
     if validation.unseen:
-        layers = ", ".join(validation.unseen[:3]) + (", …" if len(validation.unseen) > 3 else "")
-        lines.append(
-            f"  {len(validation.unseen)} layers that fvcore cannot see, checked against FlopCounterMode: {layers}"
-        )
+        unseen = f"{len(validation.unseen)} layers that fvcore cannot see, checked against FlopCounterMode"
+        lines.append(f"  {unseen}: {', '.join(validation.unseen)}")
     lines += [f"  {difference}" for difference in validation.differences[:MOST_SHOWN]]
     if len(validation.differences) > MOST_SHOWN:
         lines.append(f"  … and {len(validation.differences) - MOST_SHOWN} more")

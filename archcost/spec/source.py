@@ -117,9 +117,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
         mark = error.context_mark  # where it was opened says more than the end of the file
     place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
     line = lines[place.line - 1] if place.line <= len(lines) else ""
-    if line[place.column - 1 : place.column] == "\t" or (
-        "\t" in line[: place.column] and not line[: place.column].strip()
-    ):
+    before = line[: place.column]
+    if before.endswith("\t") or ("\t" in before and not before.strip()):
         return Problem("a tab; YAML indents with spaces", place)
     if "undefined alias" in said:
         return Problem(f"{said}; an alias *name needs an anchor &name before it", place)

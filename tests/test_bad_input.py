@@ -55,6 +55,9 @@ TEXTS = [
     ("two documents", layers("relu") + "---\nname: y\n", "5:1", "a second document"),
     ("tab as indent", SIZES + "layers:\n\t- relu\n", "4:1", "a tab"),
     ("tab deeper", SIZES + "layers:\n  - relu:\n\t  name: y\n", "5:1", "a tab"),
+    ("tab after a dash", SIZES + "layers:\n  -\trelu\n", "4:4", "a tab"),
+    ("brace left open", "name: x\ninput: {a: 1\nlayers: [relu]\nnotes: y\n", "3:7", "not YAML"),
+    ("brace open to the end", SIZES + "layers:\n  - conv: {out: 3\n  - relu\n", "4:11", "not YAML"),
     ("control character", SIZES + "layers:\n  - re\x01lu\n", "4:7", "control character"),
     ("unclosed bracket", "name: x\ninput: [3, 8, 8\nlayers: [relu]\n", "3:7", "not YAML"),
     ("unclosed quote", 'name: "x\n', "1:7", "not YAML"),
@@ -709,3 +712,49 @@ def test_strange_names_as_modules(spec_file: Write) -> None:
     """Layers may be called like a torch module's own attributes."""
     path = spec_file(layers(*(f'{{conv: {{out: 8, kernel: 1}}, name: "{name}"}}' for name in STRANGE)))
     assert archcost.validate(path).ok
+
+
+def test_problems_of_shapes_show_in_one_go(run: Run, spec_file: Write) -> None:
+    """A misfit does not hide those further on."""
+    items = [
+        "conv: {out: 8, kernel: 3, groups: 2}",
+        "{conv: {out: 4, kernel: 1}, name: a}",
+        "{conv: {out: 5, kernel: 1}, name: b}",
+        "add: {from: [a, b]}",
+        "conv: {out: 9, kernel: 1, groups: 4}",
+        "conv: {out: 8, kernel: 99, padding: valid}",
+    ]
+    text = layers(*items).replace("[8, 16, 16]", "[3, 16, 16]")
+    path = spec_file(text)
+    said = run("analyze", path).stderr
+    assert [f"{path}:{line}:" in said for line in (4, 5, 6, 7, 8, 9)] == [True, False, False, True, True, True]
+
+
+def test_a_read_only_file_stays(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "costs.json"
+    path.write_text("mine")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    result = run("analyze", "mobilenetv1", "-o", path)
+    assert result.exit_code == 2 and "read-only" in result.stderr
+    assert path.read_text() == "mine"
+
+
+def test_a_link_leads_to_its_file(run: Run, tmp_path: Path) -> None:
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert run("analyze", "mobilenetv1", "-o", link).exit_code == 0
+    assert link.is_symlink() and "mobilenetv1" in target.read_text()
+
+
+def test_an_ending_without_a_format_is_refused(run: Run, tmp_path: Path) -> None:
+    result = run("analyze", "mobilenetv1", "-o", tmp_path / "costs.npz")
+    assert result.exit_code == 2 and ".csv" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_npz_of_a_network_without_a_map(run: Run, spec_file: Write, tmp_path: Path) -> None:
+    path = spec_file("name: x\ninput: [10]\nlayers: [linear: {out: 4}]\n")
+    assert run("sweep", path, "--alpha", "0.5,1", "-o", tmp_path / "v.npz").exit_code == 0
+    with np.load(tmp_path / "v.npz") as arrays:
+        assert arrays["receptive_field"].tolist() == [-1, -1]

@@ -1,0 +1,157 @@
+"""Batches: every row is the single model, whatever form the settings come in and however rows are taken together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import archcost
+from archcost.analysis import rows
+from archcost.api import Model
+from archcost.spec import document, zoo
+
+FIGURES = ("macs", "params", "buffers", "activation_bytes", "peak_activation_bytes", "receptive_field", "longest_path")
+
+
+def model(text: str) -> Model:
+    return Model(document.parse(text), {})
+
+
+def assert_rows_are_single(found: Model, settings: list[dict]) -> None:
+    """The batch of these settings against each of them alone; rows that cannot exist are masked."""
+    keys = [key for key in ("alpha", "resolution") if key in settings[0]]
+    parameters = {
+        name: np.array([row["parameters"][name] for row in settings]) for name in settings[0].get("parameters", {})
+    }
+    batch = found.analyze(**{key: np.array([row[key] for row in settings]) for key in keys}, parameters=parameters)
+    for i, row in enumerate(settings):
+        try:
+            one = found.analyze(**row)
+        except archcost.ArchcostError:
+            assert not batch.feasible[i] and batch.macs.mask[i]
+            continue
+        assert np.broadcast_to(batch.feasible, len(settings))[i]
+        for name in FIGURES:
+            assert getattr(batch, name)[i] == getattr(one, name), (name, row)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_rows_of_the_zoo_are_single_models(name):
+    rng = np.random.default_rng(7)
+    sizes = rng.integers(2, 16, 6) * 16
+    alphas = [0.35, 1.0, *rng.uniform(0.1, 2, 4)]
+    settings = [{"alpha": float(a), "resolution": int(r)} for a, r in zip(alphas, sizes, strict=True)]
+    assert_rows_are_single(archcost.load(name), settings)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_alpha_means_its_decimal_in_every_precision(dtype):
+    found = archcost.load("mobilenetv1")
+    alphas = np.array([0.25, 0.35, 0.5, 1], dtype=dtype)
+    expected = [found.analyze(alpha=alpha).macs for alpha in ("0.25", "0.35", "0.5", "1")]
+    assert found.analyze(alpha=alphas).macs.tolist() == expected
+    assert found.analyze(alpha=list(alphas)).macs.tolist() == expected
+    sizes = np.array([160, 224, 128, 96], dtype=dtype)
+    assert found.analyze(resolution=sizes).macs[1] == 568_740_352
+
+
+def test_zero_dimensional_and_plain_values_are_one_model():
+    found = archcost.load("mobilenetv1")
+    for alpha in (0.5, "0.5", np.float32(0.5), np.array(0.5)):
+        assert found.analyze(alpha=alpha, batch=np.int64(1)).macs == 149_497_088
+
+
+@pytest.mark.parametrize("chunk", [5, 2**15])
+def test_rows_that_cannot_share_are_costed_in_chunks(monkeypatch, chunk):
+    """More distinct sizes and widths than rows: every row is computed for itself."""
+    monkeypatch.setattr(rows, "CHUNK", chunk)
+    monkeypatch.setattr("archcost.analysis.distinct._FEW", 1)
+    rng = np.random.default_rng(3)
+    alphas, sizes = rng.uniform(0.1, 4, 23), rng.integers(32, 4096, 23)
+    found = archcost.load("mobilenetv2")
+    batch = found.analyze(alpha=alphas, resolution=sizes)
+    for i, (alpha, size) in enumerate(zip(alphas, sizes, strict=True)):
+        one = found.analyze(alpha=float(alpha), resolution=int(size))
+        assert [getattr(batch, name)[i] for name in FIGURES] == [getattr(one, name) for name in FIGURES]
+
+
+def test_a_structure_of_small_images_only_keeps_its_own_widths():
+    """The largest model has no layer of 77 channels: α must still tell the small ones apart by it."""
+    found = model(
+        """
+name: x
+input: [3, 64, 64]
+layers:
+  - conv: {out: 2, kernel: 3}
+  - conv: {out: 77, kernel: 3, when: height() < 32}
+  - conv: {out: 3, kernel: 1, when: channels() > 40}
+"""
+    )
+    alphas = [1, 1.01, 1.02, 0.5, 0.51, 0.52, 0.53]
+    assert_rows_are_single(found, [{"alpha": a, "resolution": r} for a in alphas for r in (16, 64)])
+
+
+def test_what_cannot_be_built_is_masked_and_the_others_stay():
+    found = model(
+        """
+name: x
+input: [3, 16, 16]
+parameters: {n: 1, k: 3, where: {default: wide, choices: [wide, flat]}}
+blocks:
+  wide: [{conv: {out: 8, kernel: 3, stride: 2, padding: valid}}]
+  flat: [global_avg_pool]
+layers:
+  - {$where: , repeat: $n}
+  - conv: {out: 7, kernel: $k, padding: valid}
+"""
+    )
+    settings = [{"parameters": {"n": n, "k": k}} for n in range(5) for k in (1, 3)]
+    assert_rows_are_single(found, settings)
+    assert found.analyze(parameters={"where": ["wide", "flat"]}).feasible.tolist() == [True, False]
+    with pytest.raises(archcost.SpecError, match=r"channels, height, width"):
+        found.analyze(parameters={"where": ["flat", "flat"]})
+
+
+def test_choices_hold_in_a_batch():
+    found = archcost.load("mobilenetv1")
+    assert found.analyze(parameters={"depth": np.array([0, 7, 5])}).feasible.tolist() == [True, False, True]
+    depths = np.array([1, 1.1, 1.3, 3.1])
+    assert archcost.load("efficientnet_b0").analyze(parameters={"depth": depths}).feasible.tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_flags_and_names_can_vary():
+    found = archcost.load("mobilenetv1").analyze(parameters={"conv": np.array(["separable", "conv_bn_relu"])})
+    assert found.macs.tolist() == [568_740_352, 4_867_293_184]
+    gated = model(
+        """
+name: x
+input: [3, 8, 8]
+parameters: {bias: false}
+layers:
+  - conv: {out: 4, kernel: 3, bias: $bias}
+"""
+    )
+    assert gated.analyze(parameters={"bias": np.array([True, False])}).params.tolist() == [112, 108]
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ({"alpha": 0.5}, 1),
+        ({"alpha": "0.25:1:0.25", "parameters": {"depth": 5}}, 4),
+        ({"alpha": np.array([[0.5], [1.0]]), "resolution": 160}, 2),
+        ({"alpha": (0.5, 1), "parameters": {"conv": "separable,conv_bn_relu"}}, 4),
+    ],
+)
+def test_sweeps_take_one_value_a_list_or_a_range(given, count):
+    assert len(archcost.load("mobilenetv1").sweep(**given).columns["macs"]) == count
+
+
+def test_a_batch_shows_its_rows_in_a_notebook():
+    shown = archcost.analyze("mobilenetv1", alpha=[0.5, 1])._repr_html_()
+    assert "149497088" in shown and "568740352" in shown

@@ -34,7 +34,8 @@ are ready, at places that are known; memory traffic alone. What archcost adds to
 every α to the network's distinct widths, the search for the distinct networks among the variants, and their costs. For
 a grid: three outer products, one multiplication for each figure written. What archcost adds is one multiplication and
 addition for each distinct map size (macs) and for each step of the schedule that can be the largest (memory), on the
-distinct width vectors only, and the spreading of the result over the rows.
+distinct width vectors only, and the spreading of the result over the rows. Pairs that cannot share a network take one
+pass over each layer in chunks that fit into a core's cache: about 300 array operations for each row.
 """
 
 

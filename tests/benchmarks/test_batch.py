@@ -51,6 +51,20 @@ def test_random_pairs(ratio):
     )
 
 
+def test_random_pairs_that_cannot_share(ratio):
+    """The same with resolutions from 32 to 2048, where hardly two pairs share a network; over the floor."""
+    rng = np.random.default_rng(0)
+    alpha, resolution = rng.uniform(0.25, 1, MILLION), rng.integers(32, 2049, MILLION)
+    model = archcost.load("mobilenetv1")
+    ratio(
+        lambda: figures(model, alpha, resolution),
+        floor(MILLION),
+        rounds=5,
+        variants=MILLION,
+        goal="at least 1,000,000 variants a second",
+    )
+
+
 def test_grid(ratio):
     """A grid of 1000 α × 1000 resolutions of MobileNetV1, all resolutions different; over the floor."""
     alpha, resolution = np.linspace(0.25, 1, 1000)[:, None], np.arange(128, 1128)[None, :]

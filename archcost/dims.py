@@ -280,7 +280,8 @@ def _exact_array(values: NDArray[Any]) -> Number:
     if values.size and abs(values).max() >= INT64_MAX / UNIT:
         raise ValueError(f"{abs(values).max()} is absurd")
     scaled = np.rint(values * UNIT).astype(np.int64)
-    return scaled // UNIT if (scaled % UNIT == 0).all() else Ratio(scaled, UNIT)
+    common = math.gcd(UNIT, int(np.gcd.reduce(scaled, axis=None)))
+    return scaled // UNIT if common == UNIT else Ratio(scaled // common, UNIT // common)
 
 
 def negated(condition: Condition) -> Condition:

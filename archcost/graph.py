@@ -194,9 +194,9 @@ class _Builder(Expander):
         for condition, template, *values in op.problems(source):
             said = "" if is_array(condition) or not condition else f"{op.kind}: {template.format(*values)}"
             wrong |= self.reject(condition, said, item.mark)
-        shape = op.shape(source)
-        if wrong and len(shape) != len(shapes[0]):
+        if wrong and not op.steady:
             return None
+        shape = op.shape(source)
         if math.prod(self._range(size)[1] for size in shape) > LARGEST_TENSOR:
             if any(map(is_array, shape)):
                 raise OverflowError(f"{op.kind} in line {item.mark.line} has an output that is too large")

@@ -227,8 +227,10 @@ class Analysis:
         """One figure of each model: measured on the distinct ones, then spread over the rows."""
         if self._parts[0].rows is None:
             return measure(self.network)
-        figures = ((part, measure(part.network) if part.network else 0) for part in self._parts)
-        return masked(Part.joined(figures), self._infeasible)
+        built = [(part, measure(part.network)) for part in self._parts if part.network]
+        # What cannot be built has no figure: any of the others' stands there, masked.
+        missing = [(part, _filler(built[0])) for part in self._parts if part.network is None]
+        return masked(Part.joined([*built, *missing]), self._infeasible)
 
     @cached_property
     def _infeasible(self) -> Any:
@@ -264,6 +266,11 @@ class Analysis:
         rows, columns = along(0), along(1)
         same = (rows == columns).all() if is_array(rows) else rows == columns
         return rows if same else (rows, columns)
+
+
+def _filler(built: tuple[Part, Any]) -> Any:
+    part, figure = built
+    return part.spread(figure)[0]
 
 
 def group(layers: Iterable[LayerCost], by: str) -> dict[str, list[LayerCost]]:

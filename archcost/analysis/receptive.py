@@ -12,34 +12,44 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcost import dims
-from archcost.dims import Number, Ratio, is_array, lower, upper
+from archcost.dims import is_array, larger, smaller
 from archcost.graph import INPUT, Network
 from archcost.ops.base import Reach
 
 LARGEST = 10**15
 """A field or stride beyond is no longer told."""
+_HAIR = 1e-9
+"""What rounding may take from a sum of fractions of a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What the first position sees along one axis."""
+    """What the first position sees along one axis, in pixels; fractions are floats, and so are a batch's figures."""
 
-    first: Number = 0
-    last: Number = 0
-    stride: Number = 1
+    first: Any = 0
+    last: Any = 0
+    stride: Any = 1
 
-    def through(self, extent: Any, before: Any, step: Number) -> _View:
+    def through(self, extent: Any, before: Any, step: Any) -> _View:
         """After an operator whose position 0 reads `extent` positions from -before on."""
-        first = self.first + self.stride * -before
+        extent, before, step = _pixels(extent), _pixels(before), _pixels(step)
+        first = self.first - self.stride * before
         last = self.last + self.stride * (extent - 1 - before)
         return _View(first, last, self.stride * step)
 
     def joined(self, other: _View) -> _View:
-        return _View(lower(self.first, other.first), upper(self.last, other.last), upper(self.stride, other.stride))
+        return _View(smaller(self.first, other.first), larger(self.last, other.last), larger(self.stride, other.stride))
 
     @property
-    def field(self) -> Number:
-        return self.last + self.first * -1 + 1
+    def told(self) -> bool:
+        """Whether one model's stride is still one to tell."""
+        return is_array(self.stride) or bool(self.stride <= LARGEST)
+
+
+def _pixels(size: Any) -> Any:
+    """A whole number as it is; a fraction, and what differs between the rows of a batch, as floats."""
+    value = dims.as_float(size)
+    return value.astype(float) if is_array(value) else value
 
 
 def receptive_field(network: Network) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
@@ -58,7 +68,10 @@ def receptive_field(network: Network) -> tuple[tuple[Any, Any], tuple[Any, Any]]
             views[layer.name] = None
         else:
             views[layer.name] = latest = _through(joined, reach)
-    fields, strides = [_pixels(view.field) for view in latest], [_told(view.stride) for view in latest]
+            if not all(view.told for view in latest):
+                return (None, None), (None, None)
+    fields = [_told(view.last - view.first + 1, whole=True) for view in latest]
+    strides = [_told(view.stride) for view in latest]
     return (fields[0], fields[1]), (strides[0], strides[1])
 
 
@@ -79,12 +92,20 @@ def _joined(views: list[tuple[_View, _View]]) -> tuple[_View, _View] | None:
     return rows, columns
 
 
-def _pixels(field: Number) -> Any:
-    """Whole pixels; half of one, as upsampling can leave it, is none."""
-    return _told(dims.floor(field))
+def _told(value: Any, whole: bool = False) -> Any:
+    """A figure as reports have it: an integer where it is one, None where it is larger than any image."""
+    if not is_array(value):
+        rounded = int(value + _HAIR) if whole else value
+        rounded = int(rounded) if rounded == int(rounded) else rounded
+        return rounded if rounded <= LARGEST else None
+    import numpy as np
 
-
-def _told(value: Number) -> Any:
-    if isinstance(value, Ratio):
-        return dims.as_float(value)
-    return None if not is_array(value) and value > LARGEST else value
+    rounded = np.floor(value + _HAIR) if whole else value
+    small = rounded <= LARGEST  # False for what has overflowed, too
+    found = np.where(small, rounded, 0)
+    found = found.astype(np.int64) if (found == np.floor(found)).all() else found
+    if small.all():
+        return found
+    found = found.astype(object)
+    found[~small] = None
+    return found

@@ -74,20 +74,16 @@ class Part:
         """The figures of all parts, in the batch's shape."""
         import numpy as np
 
-        result: Any = None
-        for part, figure in figures:
-            rows = part.rows
-            assert rows is not None
-            flat = part.spread(figure)
-            if rows.chosen is None:
-                return flat.reshape(rows.shape)
-            if result is None:
-                result = np.empty(int(np.prod(rows.shape)), flat.dtype)
-            if flat.dtype.kind == "U" and flat.dtype.itemsize > result.dtype.itemsize:
-                result = result.astype(flat.dtype)
+        found = [(part.rows, part.spread(figure)) for part, figure in figures if part.rows is not None]
+        rows, flat = found[0]
+        if rows.chosen is None:
+            return flat.reshape(rows.shape)
+        kinds = {part.dtype.kind for _, part in found}
+        mixed = "O" in kinds or ("U" in kinds and len(kinds) > 1)
+        result = np.empty(math.prod(rows.shape), object if mixed else np.result_type(*(part for _, part in found)))
+        for rows, flat in found:
             result[rows.chosen] = flat
-            shape = rows.shape
-        return result.reshape(shape)
+        return result.reshape(rows.shape)
 
 
 def masked(figure: Any, infeasible: Any) -> Any:
@@ -124,8 +120,9 @@ def parts(document: Document, settings: Settings) -> list[Part]:
             found.append(_part(document, rows, shape, chosen))
         except _Divided as divided:
             waiting += divided.into
-        except OverflowError as error:
-            raise ArchcostError(f"{error}; analyse these settings one model at a time") from None
+        except OverflowError:
+            said = "these settings need numbers of more than 64 bits; analyse them one model at a time"
+            raise ArchcostError(f"{document.name}: {said}") from None
     if all(part.network is None or bool(np.all(part.network.infeasible)) for part in found):
         if found[0].error is not None:
             raise found[0].error
@@ -156,7 +153,10 @@ def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen
         except Varies as varies:
             seen = varies
         except SpecError as error:
-            return Part(None, Rows(shape, chosen, grid, index), error)
+            if known is None:
+                return Part(None, Rows(shape, chosen, grid, index), error)
+            known = None  # perhaps rows were taken together that differ
+            continue
         # Rows were taken together by the widths of the corner; another structure may have others.
         if known is None or (seen.widths <= known.widths and seen.alpha_read <= known.alpha_read):
             break

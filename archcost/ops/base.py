@@ -47,6 +47,8 @@ class Op(ABC):
     ranks: ClassVar[tuple[int, int]] = (1, 8)
     arity: ClassVar[tuple[int, int]] = (1, 1)
     storage: ClassVar[Storage] = "own"
+    steady: ClassVar[bool] = False
+    """Whether its output's shape is right even where it has a problem."""
     moves_data: ClassVar[bool] = True
     """Whether running it reads its input and writes its output (views and identities do not)."""
 

@@ -24,6 +24,7 @@ class Convolution(Unary):
 
     __slots__ = ()
     ranks: ClassVar[tuple[int, int]] = (3, 3)
+    steady: ClassVar[bool] = True
     kernel: Any
     stride: Any
     padding: Any
@@ -133,6 +134,7 @@ class ConvTranspose2d(Unary):
 
     kind: ClassVar[str] = "conv_transpose"
     ranks: ClassVar[tuple[int, int]] = (3, 3)
+    steady: ClassVar[bool] = True
     out: Dim = size("output channels n", width=True)
     kernel: Pair = pair("kernel size: k, or [k_h, k_w]")
     stride: Pair = pair("how far apart the inputs land", (1, 1))

@@ -17,6 +17,7 @@ class Elementwise(Nary):
     """Several tensors -> one, element by element; a size of 1 stretches to the others' size"""
 
     __slots__ = ()
+    steady: ClassVar[bool] = True
 
     def problems(self, xs: tuple[TensorShape, ...]) -> Iterator[Check]:
         first = xs[0]

@@ -142,9 +142,13 @@ class Resize(Unary):
         return Cost(arithmetic_elements=Amount.product(*y)) if self.mode == "bilinear" else Cost()
 
     def reach(self, x: TensorShape) -> Reach | None:
-        y = self.shape(x)
+        if self.factor is not None:
+            steps = Ratio.reduced(1, self.factor[0]), Ratio.reduced(1, self.factor[1])
+        else:
+            y = self.shape(x)
+            steps = Ratio.reduced(x.height, y.height), Ratio.reduced(x.width, y.width)
         seen = 2 if self.mode == "bilinear" else 1
-        return Reach((seen, seen), (Ratio.reduced(x.height, y.height), Ratio.reduced(x.width, y.width)))
+        return Reach((seen, seen), steps)
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("resize", {"size": tuple(self.shape(x)[1:]), "mode": self.mode})

@@ -20,6 +20,7 @@ class Pool(Unary):
 
     __slots__ = ()
     ranks: ClassVar[tuple[int, int]] = (3, 3)
+    steady: ClassVar[bool] = True
     kernel: Any
     stride: Any
     padding: Any

@@ -31,8 +31,13 @@ def content(analysis: Analysis, by: str | None = None) -> Content:
     rows = [layer_row(layer, macs, batch) for layer in layers]
     if by is not None:
         rows = [group_row(name, members, macs, batch) for name, members in group(layers, by).items()]
-    kinds = [group_row(name, members, macs, batch) for name, members in group(layers, "kind").items()]
-    kinds = sorted((row for row in kinds if row.macs or row.params), key=lambda row: (-row.macs, -row.params))
+    by_kind = group(layers, "kind").items()
+    costly = [(name, members) for name, members in by_kind if any(layer.macs or layer.params for layer in members)]
+    others = [layer for name, members in by_kind if name not in dict(costly) for layer in members]
+    kinds = [group_row(name, members, macs, batch) for name, members in costly]
+    kinds.sort(key=lambda row: (-row.macs, -row.params))
+    if others:
+        kinds.append(group_row("others", others, macs, batch))
     total = group_row("total", layers, macs, batch)
     return Content(title(analysis), GROUP_COLUMNS if by else LAYER_COLUMNS, rows, total, facts(analysis), kinds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from archcost.analysis import Analysis, group
@@ -24,7 +25,9 @@ def layer(analysis: Analysis, name: str) -> dict[str, Any]:
     network = analysis.network
     layers = {layer.name: layer for layer in network.layers}
     if name not in layers:
-        raise ArchcostError(f"{analysis.document.name}: " + unknown("layer", name, layers))
+        raise ArchcostError(
+            f"{analysis.document.name}: " + unknown("layer or block", name, [*_blocks(layers), *layers])
+        )
     found = layers[name]
     cost = found.cost
     data: dict[str, Any] = {
@@ -42,6 +45,12 @@ def layer(analysis: Analysis, name: str) -> dict[str, Any]:
     if pairs:
         data["separable"] = _pair(pairs[0])
     return data
+
+
+def _blocks(layers: Iterable[str]) -> list[str]:
+    """The blocks that layers stand in, by the paths of their names."""
+    paths = (name.split(".") for name in layers)
+    return list(dict.fromkeys(".".join(path[:depth]) for path in paths for depth in range(1, len(path))))
 
 
 def named(analysis: Analysis, name: str) -> list[dict[str, Any]]:

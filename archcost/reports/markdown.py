@@ -12,7 +12,7 @@ from archcost.reports.content import CONVENTION, content
 def analysis(analysis: Analysis, by: str | None = None) -> str:
     report = content(analysis, by)
     facts = table(["total", ""], report.facts)
-    kinds = _rows(GROUP_COLUMNS, report.kinds)
+    kinds = _rows(GROUP_COLUMNS, [*report.kinds, report.total])
     return (
         f"## {report.title}\n\n{_rows(report.columns, [*report.rows, report.total])}\n{facts}\n{kinds}\n{CONVENTION}.\n"
     )

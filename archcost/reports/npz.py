@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from archcost.analysis import Sweep
 
@@ -15,8 +16,16 @@ def sweep(sweep: Sweep) -> bytes:
     if sweep.infeasible:
         columns["feasible"] = ~np.ma.getmaskarray(columns["macs"])
         columns = {name: np.ma.filled(c, "" if c.dtype.kind == "U" else -1) for name, c in columns.items()}
-    # A network without a map has no receptive field; -1 says so without an array of objects.
-    columns = {name: np.full(c.shape, -1) if c.dtype == object else c for name, c in columns.items()}
+    columns = {name: _plain(column) for name, column in columns.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)
     return buffer.getvalue()
+
+
+def _plain(column: Any) -> Any:
+    """A column without objects: -1 where there is no figure, as for the receptive field of a network without a map."""
+    import numpy as np
+
+    if column.dtype != object:
+        return column
+    return np.array([-1 if figure is None else figure for figure in column.tolist()])

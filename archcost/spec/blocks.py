@@ -116,8 +116,8 @@ class LayersReader(Reader):
                 beside[key] = fields.pop(key)
         return self._checked(Item(kind, node.keys[kind], fields, body.keys, beside))
 
-    def _checked(self, item: Item) -> Item | None:
-        """The item, if its kind and the names of its fields are known."""
+    def _checked(self, item: Item) -> Item:
+        """The item, once its kind and the names of its fields have been looked at."""
         if item.kind.startswith("$"):
             return item
         if item.kind in OPERATORS:
@@ -129,10 +129,12 @@ class LayersReader(Reader):
         else:
             names = [*OPERATORS, *self.document.blocks]
             self.problem(unknown("operator or block", item.kind, names), item.mark)
-            return None
-        return item if self._known(item, known) else None
+            return item
+        self._fields(item, known)
+        return item
 
-    def _known(self, item: Item, known: dict[str, bool]) -> bool:
+    def _fields(self, item: Item, known: dict[str, bool]) -> None:
+        """Notes fields that are unknown or missing, and leaves the unknown ones out."""
         for key in item.fields:
             if key not in known:
                 self.problem(unknown(f"field of {item.kind}", key, [*known, *LAYER_KEYS]), item.keys[key])
@@ -140,4 +142,3 @@ class LayersReader(Reader):
         for name in missing:
             self.problem(f"`{item.kind}` needs `{name}`", item.mark)
         item.fields = {key: node for key, node in item.fields.items() if key in known}
-        return not missing

@@ -100,24 +100,24 @@ class Expander(ABC):
                 self.problem(str(error), entry.mark)
                 found.append(None)
             except (KeyError, TypeError):
-                self.problem(self._dangling(name, scope), entry.mark)
+                self.problem(self._dangling(name, scope, item), entry.mark)
                 found.append(None)
         return tuple(found) or (None,)
 
-    def _dangling(self, name: Any, scope: Scope) -> str:
+    def _dangling(self, name: Any, scope: Scope, item: Item) -> str:
         if not isinstance(name, str):
             return f"`from` needs the name of a layer, not {describe(name)}"
         items = self.document.blocks[scope.block].items if scope.block else self.document.items
-        for later in items:
+        for later in items[items.index(item) :]:
             node = later.beside.get("name")
             if node is not None and node.value == name:
                 return f"`{name}` comes later (line {node.mark.line}), a cycle: a layer reads what stands before it"
         return unknown("layer", name, scope.tensors)
 
     def _kind(self, item: Item, scope: Scope, sources: Tensors) -> str | None:
-        """The operator or block of a layer, a `$name` filled in."""
+        """The operator or block of a layer, a `$name` filled in; None for an unknown one, which has been reported."""
         if not item.kind.startswith("$"):
-            return item.kind
+            return item.kind if item.kind in OPERATORS or item.kind in self.document.blocks else None
         try:
             kind = scope.structural(Node(item.kind, item.mark, {}), sources)
         except ValueError as error:
@@ -130,7 +130,7 @@ class Expander(ABC):
         return None
 
     def _times(self, item: Item, scope: Scope, sources: Tensors) -> int:
-        """How often a layer stands here: 0 where `when` does not hold."""
+        """How often a layer stands here: 0 where `when` does not hold. Raises UnknownShape where that is unknown."""
         when, repeat = item.beside.get("when"), item.beside.get("repeat")
         if when is not None and not self._holds(when, scope, sources):
             return 0
@@ -140,13 +140,13 @@ class Expander(ABC):
             times = scope.structural(repeat, sources)
         except ValueError as error:
             self.problem(str(error), repeat.mark)
-            return 1
+            raise UnknownShape from None
         if isinstance(times, bool) or not isinstance(times, int) or times < 0:
             self.problem(f"`repeat` needs a whole number from 0, not {describe(times)}", repeat.mark)
-            return 1
+            raise UnknownShape
         if times > MOST_LAYERS:
             self.problem(f"`repeat` of {describe(times)} makes more than {MOST_LAYERS:,} layers", repeat.mark)
-            return 1
+            raise UnknownShape
         return times
 
     def _holds(self, when: Node, scope: Scope, sources: Tensors) -> bool:
@@ -157,10 +157,10 @@ class Expander(ABC):
             self.problem(f"`when` needs a condition, not {describe(holds)}", when.mark)
         except ValueError as error:
             self.problem(str(error), when.mark)
-        return True
+        raise UnknownShape
 
     def _given_name(self, item: Item, scope: Scope) -> str | None:
-        """The name that the spec gives, if it may."""
+        """The name that the spec gives. One that it may not give still leads later layers here."""
         node = item.beside.get("name")
         if node is None:
             return None
@@ -171,9 +171,7 @@ class Expander(ABC):
             self.problem(f"{describe(name)} cannot name a layer", node.mark)
         elif name in scope.tensors:
             self.problem(f"the name `{name}` is taken", node.mark)
-        else:
-            return name
-        return None
+        return name if isinstance(name, str) and name != INPUT else None
 
     def _name(self, base: str, scope: Scope, alone: bool, numbers: Counter[str]) -> str:
         """A name of its own within the list, numbered where there are several."""

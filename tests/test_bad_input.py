@@ -758,3 +758,22 @@ def test_npz_of_a_network_without_a_map(run: Run, spec_file: Write, tmp_path: Pa
     assert run("sweep", path, "--alpha", "0.5,1", "-o", tmp_path / "v.npz").exit_code == 0
     with np.load(tmp_path / "v.npz") as arrays:
         assert arrays["receptive_field"].tolist() == [-1, -1]
+
+
+CASCADES = [
+    ("split", ["{split: {parts: 3}, name: a}", "concat: {from: [a, a]}", "add: {from: [concat, input]}"], [4]),
+    ("bad name", ["relu: {name: a.b}", "add: {from: [a.b, input]}"], [4]),
+    ("name twice", ["{conv: {out: 4, kernel: 1}, name: a}", "{conv: {out: 5, kernel: 1}, name: a}",
+                    "{conv: {out: 5, kernel: 1}, name: b}", "add: {from: [a, b]}"], [5]),
+    ("unknown operator", ["{relv: {}, name: a}", "add: {from: [a, input]}"], [4]),
+    ("unknown condition", ["{conv: {out: 4, kernel: 1}, name: a, when: $typo}", "add: {from: [a, input]}"], [4]),
+    ("bad repeat", ["{conv: {out: 4, kernel: 1}, name: a, repeat: -1}", "add: {from: [a, input]}"], [4]),
+    ("missing out", ["{conv: {kernel: 1}, name: a}", "add: {from: [a, input]}"], [4]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("items", "lines"), [c[1:] for c in CASCADES], ids=[c[0] for c in CASCADES])
+def test_one_mistake_is_one_problem(run: Run, spec_file: Write, items: list[str], lines: list[int]) -> None:
+    path = spec_file(layers(*items))
+    said = run("analyze", path).stderr.splitlines()
+    assert [int(line.split(":")[1]) for line in said if line.startswith(f"{path}:")] == lines

@@ -155,3 +155,69 @@ def test_sweeps_take_one_value_a_list_or_a_range(given, count):
 def test_a_batch_shows_its_rows_in_a_notebook():
     shown = archcost.analyze("mobilenetv1", alpha=[0.5, 1])._repr_html_()
     assert "149497088" in shown and "568740352" in shown
+
+
+UNET = """
+name: x
+input: [3, 64, 64]
+layers:
+  - conv: {out: 8, kernel: 3, name: e1}
+  - conv: {out: 16, kernel: 3, stride: 2, name: e2}
+  - conv: {out: 32, kernel: 3, stride: 2}
+  - resize: {factor: 2, name: u2}
+  - concat: {from: [u2, e2]}
+  - conv: {out: 16, kernel: 3}
+  - resize: {factor: 2, name: u1}
+  - concat: {from: [u1, e1]}
+  - conv: {out: 8, kernel: 3}
+"""
+GROWING = """
+name: x
+input: [3, 8, 8]
+parameters: {n: 1}
+layers:
+  - {conv: {out: 8, kernel: 3, stride: 2}, repeat: $n}
+"""
+SHRINKING = """
+name: x
+input: [3, 8, 8]
+parameters: {n: 1}
+layers:
+  - conv: {out: 8, kernel: 3}
+  - {conv_transpose: {out: 8, kernel: 2, stride: 2}, repeat: $n}
+"""
+
+
+def test_a_batch_of_upsampling_networks():
+    sizes = [64, 65, 128]
+    assert_rows_are_single(model(UNET), [{"alpha": a, "resolution": r} for a in (0.5, 1) for r in sizes if r % 4 == 0])
+
+
+def test_figures_of_mixed_structures_keep_their_kind():
+    assert model(SHRINKING).analyze(parameters={"n": np.array([0, 1, 2])}).stride.tolist() == [1, 0.5, 0.25]
+    assert model(GROWING).analyze(parameters={"n": np.array([1, 62, 70])}).receptive_field.tolist() == [3, None, None]
+    assert model(GROWING).analyze(resolution=np.array([8, 9]), parameters={"n": 70}).stride.tolist() == [None, None]
+
+
+def test_fractions_of_two_settings_multiply():
+    found = model("name: x\ninput: [3, 8, 8]\nparameters: {k: 1}\nlayers:\n  - conv: {out: 8 * $k, kernel: 3}\n")
+    assert_rows_are_single(found, [{"alpha": a, "parameters": {"k": k}} for a in (0.35, 1.0) for k in (0.5, 1.25)])
+
+
+def test_rows_in_any_order():
+    """Rows are never judged by the structure of a model that is none of them."""
+    found = model(
+        """
+name: x
+input: [3, 64, 64]
+layers:
+  - conv: {out: 16, kernel: 3, name: x, when: height(input) + width(input) < 100}
+  - relu: {when: height(input) + width(input) < 100, repeat: channels(x) - 10}
+  - conv: {out: 4, kernel: 3, scale: fixed}
+"""
+    )
+    one = found.analyze(resolution=(90, 5)).macs
+    for order in ([0, 1], [1, 0]):
+        alphas, heights, widths = (np.array(values)[order] for values in ([1, 0.5], [90, 5], [5, 90]))
+        batch = found.analyze(alpha=alphas, resolution=(heights, widths))
+        assert batch.macs[order.index(0)] == one and not batch.feasible[order.index(1)]

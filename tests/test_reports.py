@@ -16,6 +16,7 @@ from archcost.analysis import TOTALS
 from archcost.api import Model
 from archcost.cli.main import main
 from archcost.reports import markdown, table
+from archcost.reports.content import content
 from archcost.spec import document, zoo
 
 TINY = """
@@ -96,6 +97,13 @@ def test_printed_columns_sum_to_the_printed_total(by):
     width = 4 if by is None else 5
     tail = [[row[-width:] for row in rows], total[-width:]]
     assert [sum(column) for column in zip(*tail[0], strict=True)] == tail[1]
+
+
+@pytest.mark.parametrize("name", ["mobilenetv1", "vit_b_16", "squeezenet1_1"])
+def test_kinds_sum_to_the_total(name):
+    report = content(archcost.analyze(name))
+    for key in ("layers", "macs", "params", "activation_elements", "bytes_moved"):
+        assert sum(getattr(row, key) for row in report.kinds) == getattr(report.total, key)
 
 
 def test_shares_sum_to_one():

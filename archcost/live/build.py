@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archcost.graph import INPUT, Network
 from archcost.live import modules
-from archcost.ops.base import Nary, Recipe
+from archcost.ops.base import Recipe
 
 
 class NetworkModule(nn.Module):
@@ -176,4 +176,4 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "stochastic_depth": modules.StochasticDepth,
 }
 
-__all__ = ["Nary", "NetworkModule", "build_module", "build_network"]
+__all__ = ["NetworkModule", "build_module", "build_network"]

@@ -102,7 +102,7 @@ def fvcore_counts(layer: Layer) -> Iterator[tuple[str, int]]:
     """What fvcore must count in this layer, by its own rules: one for a multiply-add, some more for norms and pools."""
     cost, kind, op = layer.cost, layer.kind, layer.op
     macs: Any = cost.macs.value
-    inputs: Any = layer.input_shapes[0].elements
+    normed: Any = cost.norm_elements.value
     outputs: Any = layer.output_shape.elements
     if kind in ("conv", "depthwise", "pointwise", "conv_transpose"):
         yield "conv", macs
@@ -111,11 +111,12 @@ def fvcore_counts(layer: Layer) -> Iterator[tuple[str, int]]:
     elif isinstance(op, Attention):
         yield "linear", macs - op.scores(layer.input_shapes).value
     elif kind == "batch_norm":
-        yield kind, inputs * (2 if getattr(op, "gamma", True) else 1)
+        yield kind, normed * (2 if getattr(op, "gamma", True) else 1)
     elif kind in ("layer_norm", "group_norm"):
-        yield kind, inputs * (5 if getattr(op, "affine", True) else 4)
+        yield kind, normed * (5 if getattr(op, "affine", True) else 4)
     elif kind in ("adaptive_avg_pool", "global_avg_pool"):
-        yield "adaptive_avg_pool2d", inputs
+        pooled: Any = cost.pool_elements.value
+        yield "adaptive_avg_pool2d", pooled
     elif kind == "resize":
         bilinear = getattr(op, "mode", "") == "bilinear"
         yield ("upsample_bilinear2d", 4 * outputs) if bilinear else ("upsample_nearest2d", outputs)

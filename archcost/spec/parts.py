@@ -75,4 +75,6 @@ class Document:
             raise self.error(self.problems)
 
     def error(self, problems: list[Problem]) -> SpecError:
+        if len(problems) >= MOST_PROBLEMS:
+            problems = [*problems, Problem(f"{MOST_PROBLEMS} problems, and perhaps more; these came first")]
         return SpecError(self.file, tuple(problems), source.lines(self.text))

@@ -42,14 +42,14 @@ def same(a: Any, b: Any) -> bool:
 
 def among(values: Any, choices: tuple[Any, ...]) -> Condition:
     """Which entries of an array of numbers, flags or names are among the choices."""
-    numerator: Any
-    numerator, denominator = parts(values)
-    found: Any = numerator != numerator
-    for choice in choices:
-        if isinstance(choice, (str, bool)) == (numerator.dtype.kind in "bU"):
-            n, d = parts(choice)
-            found = found | (numerator * d == n * denominator if numerator.dtype.kind not in "bU" else numerator == n)
-    return found  # type: ignore[no-any-return]
+    n, d = parts(values)
+    plain = is_array(n) and n.dtype.kind in "bU"
+    alike = [choice for choice in choices if isinstance(choice, (str, bool)) == plain]
+    found: Condition = n != n
+    for choice in alike:
+        m, e = parts(choice)
+        found = found | (n == m if plain else n * e == m * d)
+    return found
 
 
 def gcd(a: Dim, b: Dim) -> Dim:
@@ -123,6 +123,21 @@ def choose(condition: Condition, a: Dim, b: Dim) -> Dim:
     import numpy as np
 
     return np.where(condition, a, b)
+
+
+class Extremes:
+    """The smallest and the largest of sizes; each array is looked at once, and kept, or its id could come to mean
+    another."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, int, Dim]] = {}
+
+    def of(self, size: Dim) -> tuple[int, int]:
+        if isinstance(size, int):
+            return size, size
+        if id(size) not in self._known:
+            self._known[id(size)] = (int(size.min()), int(size.max()), size)
+        return self._known[id(size)][:2]
 
 
 def differs(condition: Condition) -> bool:

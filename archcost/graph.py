@@ -125,7 +125,7 @@ class _Builder(Expander):
         self.layers: list[Layer] = []
         self.infeasible: Condition = False
         self.widths: set[tuple[tuple[Dim, Dim], str]] = set()
-        self.ranges: dict[int, tuple[int, int, Dim]] = {}
+        self.extremes = dims.Extremes()
         self.scaled: dict[tuple[tuple[Dim, Dim], str], Dim] = {}
 
     def input_shape(self) -> TensorShape:
@@ -197,7 +197,7 @@ class _Builder(Expander):
         if wrong and not op.steady:
             return None
         shape = op.shape(source)
-        if math.prod(self._range(size)[1] for size in shape) > LARGEST_TENSOR:
+        if math.prod(self.extremes.of(size)[1] for size in shape) > LARGEST_TENSOR:
             if any(map(is_array, shape)):
                 raise OverflowError(f"{op.kind} in line {item.mark.line} has an output that is too large")
             self.problem(f"{op.kind}: its output is larger than {LARGEST_TENSOR:,} elements", item.mark)
@@ -205,7 +205,7 @@ class _Builder(Expander):
         nothing = False
         for size in shape:
             if is_array(size):
-                if self._range(size)[0] < 1:
+                if self.extremes.of(size)[0] < 1:
                     self.reject(size < 1, "", None)
             elif size < 1:
                 nothing = True
@@ -213,14 +213,6 @@ class _Builder(Expander):
             self.problem(f"{op.kind}: the output of {' and '.join(map(str, shapes))} would be nothing", item.mark)
         # With problems of its own a layer still has a shape, so that those further on show in the same go.
         return None if nothing else shape
-
-    def _range(self, size: Dim) -> tuple[int, int]:
-        """The smallest and the largest of a batch's sizes; each array is looked at once."""
-        if isinstance(size, int):
-            return size, size
-        if id(size) not in self.ranges:
-            self.ranges[id(size)] = (int(size.min()), int(size.max()), size)
-        return self.ranges[id(size)][:2]
 
     def _attributes(
         self, item: Item, operator: type[Unary] | type[Nary], scope: Scope, sources: Tensors
@@ -290,6 +282,6 @@ def _about(name: str, said: str) -> str:
 @cache
 def _declared(operator: type[Unary] | type[Nary]) -> tuple[dict[str, FieldType], frozenset[str]]:
     """An operator's fields by name, and those without a default."""
-    fields = dataclasses.fields(operator)  # type: ignore[arg-type]
+    fields = dataclasses.fields(operator)
     required = frozenset(f.name for f in fields if f.default is dataclasses.MISSING)
     return {f.name: f.metadata["type"] for f in fields}, required

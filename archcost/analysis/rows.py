@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcost import dims
 from archcost.analysis.distinct import classes_of, distinct, flat, paired
-from archcost.dims import Dim, is_array
+from archcost.dims import is_array
 from archcost.errors import ArchcostError, SpecError
 from archcost.graph import Network, build
 from archcost.spec.parts import Document
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.intp]
 
-_LARGEST_TOTAL = 2**62
+_LARGEST_TOTAL = 2**60
+"""Leaves room for what is made of a sum: flops are 2 × macs, and a weight takes 4 bytes."""
 CHUNK = 2**15
 """Rows costed at once where they cannot share: their arrays fit into a core's cache."""
 
@@ -207,20 +208,12 @@ def _bounded(network: Network) -> Network:
 
     Raises OverflowError.
     """
-    known: dict[int, tuple[int, Dim]] = {}
-
-    def largest(size: Dim) -> int:
-        if isinstance(size, int):
-            return abs(size)
-        if id(size) not in known:
-            known[id(size)] = (dims.largest(size), size)  # kept, or its id could come to mean another
-        return known[id(size)][0]
-
+    extremes = dims.Extremes()
     total = 0
     for layer in network.layers:
         cost = layer.cost
-        for product in (*cost.macs, *cost.params, layer.output_shape):
-            total += math.prod(map(largest, product))
+        for product in (*cost.macs, *cost.params, *cost.buffers, layer.output_shape):
+            total += math.prod(max(map(abs, extremes.of(size))) for size in product)
     if total > _LARGEST_TOTAL:
         raise OverflowError(f"{network.document.name} grows too large for 64-bit arithmetic")
     return network

@@ -18,12 +18,17 @@ class SeparablePair:
     pointwise: Layer
 
     @property
+    def kernel(self) -> Any:
+        """D_K × D_K"""
+        assert isinstance(self.depthwise.op, Convolution)
+        return self.depthwise.op.kernel
+
+    @property
     def standard(self) -> Amount:
         """k · k · M · N · D_G · D_G"""
-        kernel: Any = self.depthwise.op.kernel  # type: ignore[union-attr]
         _, height, width = self.depthwise.output_shape
         channels, filters = self.depthwise.input_shapes[0].channels, self.pointwise.output_shape.channels
-        return Amount.product(*kernel, channels, filters, height, width)
+        return Amount.product(*self.kernel, channels, filters, height, width)
 
     @property
     def macs(self) -> Any:
@@ -32,10 +37,8 @@ class SeparablePair:
     @property
     def predicted(self) -> float:
         """1 / N + 1 / D_K²"""
-        kernel: Any = self.depthwise.op.kernel  # type: ignore[union-attr]
         filters: Any = self.pointwise.output_shape.channels
-        window: Any = kernel[0] * kernel[1]
-        return float(1 / filters + 1 / window)
+        return float(1 / filters + 1 / (self.kernel[0] * self.kernel[1]))
 
     @property
     def actual(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from archcost.api import load
@@ -18,12 +20,9 @@ from archcost.cli.output import deliver
 def command(
     spec: str,
     layer: str | None,
-    alpha: str | None,
-    rho: str | None,
-    resolution: str | None,
-    assignments: tuple[str, ...],
     form: str,
     output: str | None,
+    **given: Any,
 ) -> None:
     """The formula behind a number, with this layer's sizes in it.
 
@@ -38,7 +37,7 @@ def command(
     """
     from archcost.reports import explanation, json, table
 
-    analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments))
+    analysis = load(spec).analyze(**options.chosen(**given))
     if layer is None:
         data = explanation.total(analysis)
         text = explanation.total_text(analysis, data)

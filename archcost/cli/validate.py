@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -20,12 +21,9 @@ from archcost.errors import ArchcostError
 def command(
     specs: tuple[str, ...],
     everything: bool,
-    alpha: str | None,
-    rho: str | None,
-    resolution: str | None,
-    assignments: tuple[str, ...],
     form: str,
     output: str | None,
+    **given: Any,
 ) -> None:
     """Build the PyTorch module of a spec and compare every count with fvcore's, to the unit.
 
@@ -45,7 +43,7 @@ def command(
     names = [*specs, *(zoo.names() if everything else [])]
     if not names:
         raise ArchcostError("name a spec, or --all for the whole zoo")
-    settings = options.chosen(alpha, rho, resolution, assignments)
+    settings = options.chosen(**given)
     models = [load(name) for name in names]
     with click.progressbar(
         models, file=sys.stderr, label="validating", item_show_func=lambda m: m.name if m else ""

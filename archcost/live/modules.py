@@ -52,7 +52,8 @@ class ValidAvgPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inside = F.pad(torch.ones_like(x), self.order)
-        return self.pool(F.pad(x, self.order)) / self.pool(inside)  # type: ignore[no-any-return]
+        total, count = self.pool(F.pad(x, self.order)), self.pool(inside)
+        return torch.div(total, count)
 
 
 class ChannelLayerNorm(nn.Module):
@@ -63,7 +64,8 @@ class ChannelLayerNorm(nn.Module):
         self.norm = nn.LayerNorm(channels, elementwise_affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x.movedim(1, -1)).movedim(-1, 1)  # type: ignore[no-any-return]
+        y: Tensor = self.norm(x.movedim(1, -1))
+        return y.movedim(-1, 1)
 
 
 class LayerScale(nn.Module):
@@ -114,7 +116,8 @@ class Attention(nn.Module):
             for part in (self.query(x), self.key(other), self.value(other))
         )
         mixed = F.scaled_dot_product_attention(q, k, v)
-        return self.out(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        y: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return y
 
 
 class StochasticDepth(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,9 +41,10 @@ class Recipe:
 
 
 class Op(ABC):
-    """The part that one-input and many-input operators share."""
+    """The part that one-input and many-input operators share. Every operator is a dataclass of its fields."""
 
     __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
     kind: ClassVar[str]
     ranks: ClassVar[tuple[int, int]] = (1, 8)
     arity: ClassVar[tuple[int, int]] = (1, 1)

@@ -102,9 +102,8 @@ def _amount(amount: Amount) -> dict[str, Any]:
 
 
 def _pair(pair: SeparablePair) -> dict[str, Any]:
-    kernel: Any = pair.depthwise.op.kernel  # type: ignore[union-attr]
     filters = pair.pointwise.output_shape.channels
-    window = Amount.product(*kernel)
+    window = Amount.product(*pair.kernel)
     return {
         "depthwise": pair.depthwise.name,
         "pointwise": pair.pointwise.name,

@@ -121,7 +121,7 @@ class LayersReader(Reader):
         if item.kind.startswith("$"):
             return item
         if item.kind in OPERATORS:
-            declared = dataclasses.fields(OPERATORS[item.kind])  # type: ignore[arg-type]
+            declared = dataclasses.fields(OPERATORS[item.kind])
             known = {f.name: f.default is dataclasses.MISSING for f in declared}
         elif item.kind in self.document.blocks:
             arguments = self.document.blocks[item.kind].arguments

@@ -130,7 +130,7 @@ def reference() -> str:
     lines = ["| operator | what it does | fields (default) |", "| --- | --- | --- |"]
     for kind, operator in sorted(OPERATORS.items()):
         said = (operator.__doc__ or "").strip().split("\n")[0].replace("|", "\\|")
-        fields = ", ".join(_default(f) for f in dataclasses.fields(operator))  # type: ignore[arg-type]
+        fields = ", ".join(_default(f) for f in dataclasses.fields(operator))
         lines.append(f"| `{kind}` | {said} | {fields} |")
     return "\n".join(lines)
 

@@ -221,3 +221,18 @@ layers:
         alphas, heights, widths = (np.array(values)[order] for values in ([1, 0.5], [90, 5], [5, 90]))
         batch = found.analyze(alpha=alphas, resolution=(heights, widths))
         assert batch.macs[order.index(0)] == one and not batch.feasible[order.index(1)]
+
+
+@pytest.mark.parametrize("size", [50_000, 100_000, 200_000, 300_000, 400_000, 600_000, 800_000, 1_000_000])
+def test_near_the_end_of_64_bits_a_batch_is_exact_or_refused(size):
+    found = archcost.load("mobilenetv1")
+    try:
+        batch = found.analyze(alpha=np.array([1.0, 30.0]), resolution=np.array([size, size]))
+        figures = [batch.flops.tolist(), batch.weight_bytes.tolist(), batch.peak_activation_bytes.tolist()]
+    except archcost.ArchcostError as error:
+        assert "one model at a time" in str(error)
+        return
+    singles = [found.analyze(alpha=alpha, resolution=size) for alpha in (1, 30)]
+    assert figures == [
+        [getattr(s, name) for s in singles] for name in ("flops", "weight_bytes", "peak_activation_bytes")
+    ]

@@ -10,6 +10,13 @@ import click
 from archcost.analysis import DTYPES
 from archcost.spec import ranges
 
+store_option = click.option(
+    "--store", metavar="FILE", help="The store of measurements.  [default: $ARCHCOST_STORE, else in your data folder]"
+)
+where_option = click.option(
+    "--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Only rows with just this value; repeatable."
+)
+
 
 def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("spec")(command)

@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-NOISE = 0.04
-"""The relative error that a measurement has, and the model beside it."""
 LARGE = 2.0
 """From so many times the noise on, an error counts linearly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of the model: what is fitted, as name -> (mean, standard deviation) of the logarithm of a ratio."""
+    """A form of the model.
+
+    priors: what is fitted, as name -> (mean, standard deviation) of the logarithm of a ratio; noise: the relative
+    error that measurement and formula have together.
+    """
 
     name: str
     priors: Mapping[str, tuple[float, float]]
     parallel: bool
+    noise: float
 
     def rates(self, logs: Any, element_bytes: int) -> Rates:
         """logs: that of macs per second, then those of the ratios, in the order of the priors."""
@@ -82,6 +85,7 @@ GENERIC = Form(
         "overlap": log(0.3, 2.0),
     },
     False,
+    0.04,
 )
 PARALLEL = Form(
     "waves",
@@ -104,17 +108,13 @@ PARALLEL = Form(
         "winograd_overhead": log(2e8, 1.5),
     },
     True,
+    0.1,
 )
 FORMS = {form.name: form for form in (GENERIC, PARALLEL)}
 
 
 def fit(form: Form, samples: Samples, measured: Any, weights: Any = None, steps: int = 60) -> Rates:
-    """The most probable rates given measured seconds, one for each sample."""
-    logs = fit_logs(form, samples, measured, weights, steps)
-    return form.rates(logs, samples.element_bytes)
-
-
-def fit_logs(form: Form, samples: Samples, measured: Any, weights: Any = None, steps: int = 60) -> Any:
+    """The most probable rates given measured seconds, one for each sample; weights: how much each one counts."""
     import numpy as np
 
     target = np.log(np.asarray(measured, float))
@@ -127,17 +127,25 @@ def fit_logs(form: Form, samples: Samples, measured: Any, weights: Any = None, s
 
     start = mean.copy()
     start[0] = np.median(predicted(mean) - target)
-    return _minimum(predicted, start, target, mean, 1 / spread**2, share, steps)
+    logs = _minimum(predicted, start, target, mean, 1 / spread**2, share, form.noise, steps)
+    return form.rates(logs, samples.element_bytes)
 
 
 def _minimum(
-    predicted: Callable[[Any], Any], logs: Any, target: Any, mean: Any, precision: Any, share: Any, steps: int
+    predicted: Callable[[Any], Any],
+    logs: Any,
+    target: Any,
+    mean: Any,
+    precision: Any,
+    share: Any,
+    noise: float,
+    steps: int,
 ) -> Any:
     """Levenberg and Marquardt's method on Huber's loss of the relative errors, plus the prior's."""
     import numpy as np
 
     def loss(logs: Any, found: Any) -> float:
-        error = np.abs(target - found) / NOISE
+        error = np.abs(target - found) / noise
         robust = np.where(error < LARGE, error**2, 2 * LARGE * error - LARGE**2)
         return float(share @ robust + precision @ (logs - mean) ** 2)
 
@@ -146,7 +154,7 @@ def _minimum(
     for _ in range(steps):
         slopes = np.stack([(predicted(logs + step) - found) / 1e-4 for step in 1e-4 * np.eye(len(logs))], axis=1)
         error = target - found
-        weight = share / np.maximum(1, np.abs(error) / NOISE / LARGE) / NOISE**2
+        weight = share / np.maximum(1, np.abs(error) / noise / LARGE) / noise**2
         curvature = slopes.T @ (slopes * weight[:, None]) + np.diag(precision)
         gradient = slopes.T @ (weight * error) - precision * (logs - mean)
         before = least
@@ -157,7 +165,6 @@ def _minimum(
                 logs, found, least, damping = logs + step, moved, now, max(damping / 5, 1e-9)
                 break
             damping *= 5
-        if before - least < 1e-4 * (1 + least) * 1e-2:
+        if before - least < 1e-6 * (1 + least):
             break
-        damping = min(damping, 1e3)
     return logs

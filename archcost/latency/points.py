@@ -76,12 +76,14 @@ class Points:
 
         rows = [row for row, name in enumerate(self.specs) if name == spec]
         chosen = [self.settings[row] for row in rows]
-        alphas = np.array([dims.parts(each.alpha) for each in chosen], np.int64)
-        alpha: Number = Ratio.reduced(alphas[:, 0], alphas[:, 1])
+        fractions = (dims.parts(each.alpha) for each in chosen)
+        alpha: Number = Ratio(np.array([n * (dims.UNIT // d) for n, d in fractions], np.int64), dims.UNIT)
         if chosen[0].resolution is None:
             return rows, Settings(alpha, None, chosen[0].parameters)
         sizes = np.array([each.resolution for each in chosen], np.int64)
-        return rows, Settings(alpha, (sizes[:, 0], sizes[:, 1]), chosen[0].parameters)
+        height, width = sizes.T
+        square = bool((height == width).all())
+        return rows, Settings(alpha, (height, height if square else width), chosen[0].parameters)
 
 
 class ConvShape(NamedTuple):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from archcost.analysis.rows import parts
+from archcost.latency.correction import Correction, corrected
 from archcost.latency.formula import Rates, kernel_time
 from archcost.latency.kernels import SIZES, Kernel, kernels
 from archcost.spec.parts import Document
@@ -35,13 +36,14 @@ class Samples:
     whole: NDArray[np.bool_]
     families: list[str] = field(default_factory=list)
 
-    def seconds(self, rates: Rates) -> Floats:
+    def seconds(self, rates: Rates, correction: Correction | None = None) -> Floats:
         """The predicted time of each."""
         import numpy as np
 
         total = np.where(self.whole, rates.network_seconds, 0.0)
         for kernel, owners in self.groups:
-            total += np.bincount(owners, kernel_time(kernel, self.element_bytes, rates).seconds, self.count)
+            seconds = corrected(kernel, kernel_time(kernel, self.element_bytes, rates), correction).seconds
+            total += np.bincount(owners, seconds, self.count)
         return total
 
     def chosen(self, which: Any) -> Samples:

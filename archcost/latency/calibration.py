@@ -1,0 +1,260 @@
+"""A profile from measured times: the form that predicts held-out rows best, its rates, and an honest interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from archcost.analysis.analysis import DTYPES
+from archcost.dims import is_array
+from archcost.errors import ArchcostError
+from archcost.latency import correction as corrections
+from archcost.latency import samples as tables
+from archcost.latency.correction import Correction
+from archcost.latency.fit import GENERIC, PARALLEL, Form, fit
+from archcost.latency.formula import Rates, kernel_time
+from archcost.latency.kernels import Kernel, kernel_of
+from archcost.latency.points import Layers, Points
+from archcost.latency.profile import Fit, HeldOut
+from archcost.latency.samples import Samples
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FEWEST = 5
+"""Different points that a fit needs."""
+ENOUGH = 12
+"""From so many on, forms are compared by cross-validation; below, the plain roofline is taken."""
+BETTER = 0.85
+"""Another form must bring the held-out error down to this share of the plain one's."""
+FOLDS = 10
+SPREAD, SPREAD_WEIGHT = 0.06, 5
+"""The relative error of other devices' fits, and how many points of one's own it counts as."""
+TWO_SIDED = 1.2816
+"""Standard deviations on either side that hold 80 % of a normal distribution."""
+BEYOND = 1.5
+"""How much wider the interval is outside what was fitted, where no other family says: from V1 to V2 on four devices."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a fit is made from: the same rows under each fusion, their seconds, and the ranges that they span."""
+
+    samples: dict[str, Samples]
+    seconds: Floats
+    ranges: dict[str, tuple[float, float]]
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    form: Form
+    fusion: str
+
+
+def from_points(points: Points, dtype: str) -> Fit:
+    """A fit to whole networks; rows for the same point are averaged.
+
+    Raises ArchcostError where fewer than five points differ.
+    """
+    import numpy as np
+
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for row in range(len(points)):
+        settings = points.settings[row]
+        key = (id(points.references[points.specs[row]].document), *_key(settings), points.batches[row])
+        places.setdefault(key, []).append(row)
+    _enough(len(places), len(points), "points")
+    seconds = np.array(points.seconds)
+    mean = {rows[0]: float(seconds[rows].mean()) for rows in places.values()}
+    parts: dict[str, list[Samples]] = {"fused": [], "none": []}
+    found: list[float] = []
+    for spec, reference in points.references.items():
+        rows, settings = points.variants(spec)
+        kept = [i for i, row in enumerate(rows) if row in mean]
+        if not kept:
+            continue
+        chosen = settings.mapped(partial(_taken, kept))
+        batches = [points.batches[rows[i]] for i in kept]
+        found += [mean[rows[i]] for i in kept]
+        for fusion, several in parts.items():
+            several.append(tables.networks(reference.document, chosen, batches, DTYPES[dtype], fusion))
+    samples = {fusion: tables.joined(several) for fusion, several in parts.items()}
+    return _fitted(Measured(samples, np.array(found), _ranges(samples["fused"], points.batches)))
+
+
+def from_layers(layers: Layers, dtype: str) -> Fit:
+    """A fit to single convolutions; rows for the same one are averaged.
+
+    Raises ArchcostError where fewer than five differ.
+    """
+    import numpy as np
+
+    places: dict[Any, list[float]] = {}
+    for shape, seconds in zip(layers.shapes, layers.seconds, strict=True):
+        places.setdefault(shape, []).append(seconds)
+    _enough(len(places), len(layers), "layers")
+    samples = tables.single_kernels([kernel(shape) for shape in places], DTYPES[dtype])
+    found = np.array([sum(several) / len(several) for several in places.values()])
+    batches = [shape.batch for shape in places]
+    return _fitted(Measured({"fused": samples}, found, _ranges(samples, batches)))
+
+
+def kernel(shape: Any) -> Kernel:
+    """The kernel of a row of layers, for its batch."""
+    from archcost.errors import Mark
+    from archcost.graph import Layer
+
+    op, x = shape.operator, shape.input_shape
+    return kernel_of(Layer("", None, op, (), (x,), op.shape(x), Mark(1, 1))).of(shape.batch)
+
+
+def _taken(which: Any, size: Any) -> Any:
+    return size[which] if is_array(size) else size
+
+
+def _key(settings: Any) -> tuple[Any, ...]:
+    from archcost import dims
+
+    parameters = tuple(sorted((name, str(value)) for name, value in settings.parameters.items()))
+    return (dims.as_float(settings.alpha), settings.resolution, parameters)
+
+
+def _enough(different: int, rows: int, what: str) -> None:
+    if different < FEWEST:
+        alike = f", {rows - different} of {rows} rows repeat others" if rows > different else ""
+        raise ArchcostError(
+            f"a profile needs at least {FEWEST} different {what}, here {different}{alike}; "
+            "measure more of them: small and large widths and resolutions"
+        )
+
+
+def _ranges(samples: Samples, batches: Sequence[int]) -> dict[str, tuple[float, float]]:
+    """macs and bytes of one row's whole batch, and the batch: lowest and highest."""
+    import numpy as np
+
+    macs, moved = np.zeros(samples.count), np.zeros(samples.count)
+    for group, owners in samples.groups:
+        macs += np.bincount(owners, group.macs, samples.count)
+        moved += np.bincount(owners, group.reads + group.writes, samples.count) * samples.element_bytes
+    spans = {"macs": macs, "bytes": moved, "batch": np.asarray(batches)}
+    return {name: (float(values.min()), float(values.max())) for name, values in spans.items()}
+
+
+def _fitted(measured: Measured) -> Fit:
+    import numpy as np
+
+    chosen = _Candidate(GENERIC, "fused")
+    errors = _held_out(measured, chosen)
+    if len(measured) >= ENOUGH:
+        for form in (GENERIC, PARALLEL):
+            for fusion in measured.samples:
+                other = _Candidate(form, fusion)
+                if other == chosen:
+                    continue
+                theirs = _held_out(measured, other)
+                if np.abs(np.expm1(theirs)).mean() < BETTER * np.abs(np.expm1(errors)).mean():
+                    chosen, errors = other, theirs
+    rates, correction = _model(measured, chosen, np.arange(len(measured)))
+    families = measured.samples["fused"].families
+    method = "leave one out" if len(measured) <= 4 * FOLDS else f"{FOLDS}-fold"
+    held_out = [HeldOut(family, rows, error, method) for family, rows, error in _by_family(families, errors)]
+    inside = _width(errors)
+    outside = BEYOND * inside
+    if len(set(families)) > 1:
+        unseen = _held_out(measured, chosen, _families(families))
+        held_out += [HeldOut(f, rows, e, "leave the family out") for f, rows, e in _by_family(families, unseen)]
+        outside = max(inside, _width(unseen))
+    return Fit(
+        rates,
+        chosen.fusion,
+        correction,
+        inside,
+        outside,
+        tuple(dict.fromkeys(families)),
+        measured.ranges,
+        len(measured),
+        tuple(held_out),
+    )
+
+
+def _by_family(families: list[str], errors: Any) -> list[tuple[str, int, float]]:
+    import numpy as np
+
+    names = np.array(families)
+    relative = np.abs(np.expm1(-errors))
+    return [
+        (family, int((names == family).sum()), float(relative[names == family].mean()))
+        for family in dict.fromkeys(families)
+    ]
+
+
+def _families(families: list[str]) -> list[Any]:
+    import numpy as np
+
+    names = np.array(families)
+    return [np.flatnonzero(names == family) for family in dict.fromkeys(families)]
+
+
+def _held_out(measured: Measured, candidate: _Candidate, folds: list[Any] | None = None) -> Any:
+    """log(measured / predicted) of each row by a fit that did not see its fold."""
+    import numpy as np
+
+    count = len(measured)
+    if folds is None:
+        order = np.random.default_rng(0).permutation(count)
+        folds = np.array_split(order, count if count <= 4 * FOLDS else FOLDS)
+    errors = np.zeros(count)
+    samples = measured.samples[candidate.fusion]
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(count), fold)
+        rates, correction = _model(measured, candidate, rest)
+        errors[fold] = np.log(measured.seconds[fold] / samples.chosen(fold).seconds(rates, correction))
+    return errors
+
+
+def _model(measured: Measured, candidate: _Candidate, rows: Any) -> tuple[Rates, Correction | None]:
+    """Rates from some of the rows, and the correction where they hold enough single kernels."""
+    import numpy as np
+
+    samples, seconds = measured.samples[candidate.fusion].chosen(rows), measured.seconds[rows]
+    rates = fit(candidate.form, samples, seconds)
+    if not candidate.form.parallel or (~samples.whole).sum() < corrections.FEWEST:
+        return rates, None
+    values: dict[str, list[Any]] = {name: [] for name in corrections.FEATURES}
+    errors = []
+    for group, owners in samples.groups:
+        if group.kind == "elementwise":
+            continue
+        alone = ~samples.whole[owners]
+        single = group.mapped(partial(_taken, alone))
+        time = kernel_time(single, samples.element_bytes, rates)
+        for name, column in corrections.features(single, time).items():
+            values[name].append(np.broadcast_to(column, owners[alone].shape))
+        errors.append(np.log(seconds[owners[alone]] / time.seconds))
+    joined = {name: np.concatenate(columns) for name, columns in values.items()}
+    return rates, corrections.fit(joined, np.concatenate(errors))[0]
+
+
+def _width(errors: Any) -> float:
+    """Half the 80 % interval of log(time), from held-out errors.
+
+    With many it is their conformal quantile; with few, other devices' errors count beside them.
+    """
+    import numpy as np
+
+    sizes = np.sort(np.abs(errors))
+    count = len(sizes)
+    if count >= 4 * FOLDS:
+        return float(sizes[min(count, math.ceil(0.8 * (count + 1))) - 1])
+    own = 1.4826 * float(np.median(sizes))
+    variance = (SPREAD_WEIGHT * SPREAD**2 + count * own**2) / (SPREAD_WEIGHT + count)
+    return TWO_SIDED * math.sqrt(variance)

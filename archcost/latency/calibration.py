@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ from archcost.latency import samples as tables
 from archcost.latency.correction import Correction
 from archcost.latency.fit import GENERIC, PARALLEL, Form, fit
 from archcost.latency.formula import Rates, kernel_time
-from archcost.latency.kernels import Kernel, kernel_of
+from archcost.latency.kernels import layer_kernel
 from archcost.latency.points import Layers, Points
 from archcost.latency.profile import Fit, HeldOut
 from archcost.latency.samples import Samples
+from archcost.latency.table import Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,19 +103,10 @@ def from_layers(layers: Layers, dtype: str) -> Fit:
     for shape, seconds in zip(layers.shapes, layers.seconds, strict=True):
         places.setdefault(shape, []).append(seconds)
     _enough(len(places), len(layers), "layers")
-    samples = tables.single_kernels([kernel(shape) for shape in places], DTYPES[dtype])
+    samples = tables.single_kernels([layer_kernel(shape) for shape in places], DTYPES[dtype])
     found = np.array([sum(several) / len(several) for several in places.values()])
     batches = [shape.batch for shape in places]
     return _fitted(Measured({"fused": samples}, found, _ranges(samples, batches)))
-
-
-def kernel(shape: Any) -> Kernel:
-    """The kernel of a row of layers, for its batch."""
-    from archcost.errors import Mark
-    from archcost.graph import Layer
-
-    op, x = shape.operator, shape.input_shape
-    return kernel_of(Layer("", None, op, (), (x,), op.shape(x), Mark(1, 1))).of(shape.batch)
 
 
 def _taken(which: Any, size: Any) -> Any:
@@ -258,3 +250,36 @@ def _width(errors: Any) -> float:
     own = 1.4826 * float(np.median(sizes))
     variance = (SPREAD_WEIGHT * SPREAD**2 + count * own**2) / (SPREAD_WEIGHT + count)
     return TWO_SIDED * math.sqrt(variance)
+
+
+DESCRIBE = ("device", "processor", "runtime", "precision", "dtype", "layout", "mode", "compile")
+"""Columns that tell devices and their settings apart, where a file has them."""
+FASTEST_MACS, FASTEST_KERNEL = 1e15, 5e-7
+"""No processor does more multiply-adds a second, in float32 or less; none runs a kernel in fewer seconds."""
+SLOWEST_MACS = 1e5
+
+
+def doubts(table: Table, where: Mapping[str, str]) -> list[str]:
+    """What a file says that a profile of one device should not mix."""
+    found = []
+    for name in DESCRIBE:
+        if name in table and name not in where:
+            values = list(dict.fromkeys(table.column(name)))
+            if len(values) > 1:
+                shown = ", ".join(values[:4]) + (", …" if len(values) > 4 else "")
+                found.append(
+                    f"`{name}` differs between rows ({shown}) and all were taken; choose with --where {name}=…"
+                )
+    return found
+
+
+def implausible(fit: Fit) -> list[str]:
+    """Times that no processor can have, such as seconds written where milliseconds are meant."""
+    rates = fit.rates
+    if rates.macs_per_second > FASTEST_MACS:
+        rate = f"{rates.macs_per_second:.1e} multiply-adds a second"
+        return [f"these times mean {rate}, more than any processor has; are they seconds, not milliseconds?"]
+    if rates.macs_per_second < SLOWEST_MACS:
+        rate = f"{rates.macs_per_second:.1e} multiply-adds a second"
+        return [f"these times mean only {rate}; are they microseconds, not milliseconds?"]
+    return []

@@ -11,7 +11,9 @@ from typing import Any, Literal, TypeAlias
 
 from archcost import dims
 from archcost.dims import Dim
+from archcost.errors import Mark
 from archcost.graph import Layer, Network
+from archcost.latency.points import ConvShape
 from archcost.ops.attention import Attention
 from archcost.ops.convolution import Convolution, ConvTranspose2d
 from archcost.ops.linear import Linear, MatMul
@@ -94,6 +96,12 @@ def kernel_of(layer: Layer) -> Kernel:
         return Kernel(layer.name, "elementwise", *moved)
     columns, depth = product
     return Kernel(layer.name, _kind(layer), *moved, macs // (columns * depth), columns, depth, _tiles(layer))
+
+
+def layer_kernel(shape: ConvShape) -> Kernel:
+    """A single convolution for its batch."""
+    op, x = shape.operator, shape.input_shape
+    return kernel_of(Layer("", None, op, (), (x,), op.shape(x), Mark(1, 1))).of(shape.batch)
 
 
 def _product(layer: Layer) -> tuple[Dim, Dim] | None:

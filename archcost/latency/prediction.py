@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from archcost.analysis.analysis import DTYPES
+from archcost.analysis.rows import Part, masked, parts
+from archcost.dims import is_array
 from archcost.graph import Network
 from archcost.latency.correction import corrected
 from archcost.latency.formula import Time, kernel_time
-from archcost.latency.kernels import Kernel, kernels
+from archcost.latency.kernels import Kernel, kernels, layer_kernel
+from archcost.latency.points import ConvShape, Points
 from archcost.latency.profile import Fit, Profile
+from archcost.latency.samples import LAYER, single_kernels
+from archcost.spec.parts import Document
+from archcost.spec.settings import Settings
 
 MARGIN = 1.25
 """Within so many times the range of what was fitted, a prediction is no extrapolation."""
@@ -25,6 +32,25 @@ class KernelPrediction:
     layer: str
     seconds: Any
     bound: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A network's time and, to see whether it was extrapolated, its macs and the bytes of activations it moves."""
+
+    seconds: Any
+    macs: Any
+    bytes: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Arrays, an entry a row: seconds, the ends of the 80 % interval (NaN: unknown), whether it is extrapolated."""
+
+    seconds: Any
+    low: Any
+    high: Any
+    outside: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +69,38 @@ class Predictor:
         time = kernel_time(kernel, DTYPES[self.dtype], self.fit.rates)
         return corrected(kernel, time, self.fit.correction)
 
-    def network(self, network: Network, batch: Any = 1) -> Any:
-        """Seconds for a batch: a float, or an array where the network's sizes are arrays."""
-        total: Any = self.fit.rates.network_seconds
-        for kernel in kernels(network, self.fit.fusion):
-            total = total + self.kernel(kernel.of(batch)).seconds
-        return total
+    def network(self, network: Network, batch: Any = 1) -> Total:
+        """The total for a batch: floats, or arrays where the network's sizes are arrays."""
+        seconds: Any = self.fit.rates.network_seconds
+        macs: Any = 0
+        moved: Any = 0
+        for kernel in (kernel.of(batch) for kernel in kernels(network, self.fit.fusion)):
+            seconds = seconds + self.kernel(kernel).seconds
+            macs = macs + kernel.macs
+            moved = moved + (kernel.reads + kernel.writes) * DTYPES[self.dtype]
+        return Total(seconds, macs, moved)
+
+    def variants(self, document: Document, settings: Settings, batch: int = 1) -> Total:
+        """The totals of a batch of models, as arrays of its shape; of one model as numbers.
+
+        Raises SpecError where none can exist; rows that cannot are masked.
+        """
+        found = parts(document, settings)
+        if found[0].rows is None:
+            assert found[0].network is not None
+            return self.network(found[0].network, batch)
+        totals = [(part, self.network(part.network, batch)) for part in found if part.network is not None]
+        broken = [part for part in found if part.network is None]
+        infeasible = Part.joined((part, part.network.infeasible if part.network else True) for part in found)
+        return Total(
+            *(
+                masked(
+                    Part.joined([*((p, getattr(t, f.name)) for p, t in totals), *((p, float("nan")) for p in broken)]),
+                    infeasible,
+                )
+                for f in fields(Total)
+            )
+        )
 
     def layers(self, network: Network, batch: int = 1) -> list[KernelPrediction]:
         """The kernels of one model."""
@@ -60,6 +112,48 @@ class Predictor:
             found.append(KernelPrediction(kernel.layer, float(time.seconds), bound))
         return found
 
+    def points(self, points: Points) -> Predicted:
+        """A prediction for each row of points.
+
+        Raises SpecError where a row cannot exist.
+        """
+        import numpy as np
+
+        totals = Total(*(np.zeros(len(points)) for _ in fields(Total)))
+        batches = np.array(points.batches)
+        families = [""] * len(points)
+        for spec, reference in points.references.items():
+            rows, settings = points.variants(spec)
+            for batch in dict.fromkeys(batches[rows].tolist()):
+                kept = np.flatnonzero(batches[rows] == batch)
+                places = np.array(rows)[kept]
+                found = self.variants(reference.document, settings.mapped(partial(_taken, kept)), batch)
+                for f in fields(Total):
+                    column = getattr(found, f.name)
+                    if np.ma.is_masked(column):
+                        points.network(int(places[np.flatnonzero(column.mask)[0]]))  # raises with what is wrong
+                    getattr(totals, f.name)[places] = column
+            for row in rows:
+                families[row] = reference.document.name
+        return self._judged(totals, families, batches)
+
+    def single(self, shapes: Sequence[ConvShape]) -> Predicted:
+        """A prediction for each single convolution."""
+        import numpy as np
+
+        several = [layer_kernel(shape) for shape in shapes]
+        samples = single_kernels(several, DTYPES[self.dtype])
+        seconds = samples.seconds(self.fit.rates, self.fit.correction)
+        macs = np.array([kernel.macs for kernel in several], float)
+        moved = np.array([kernel.reads + kernel.writes for kernel in several], float) * DTYPES[self.dtype]
+        batches = np.array([shape.batch for shape in shapes])
+        return self._judged(Total(seconds, macs, moved), [LAYER] * len(shapes), batches)
+
+    def _judged(self, totals: Total, families: Sequence[str], batches: Any) -> Predicted:
+        outside = self.outside(families, totals.macs, totals.bytes, batches)
+        low, high = self.interval(totals.seconds, outside)
+        return Predicted(totals.seconds, low, high, outside)
+
     def interval(self, seconds: Any, outside: Any) -> tuple[Any, Any]:
         """The 80 % interval; NaN where the profile does not know one."""
         import numpy as np
@@ -70,7 +164,7 @@ class Predictor:
         return seconds * np.exp(-width), seconds * np.exp(width)
 
     def outside(self, families: Sequence[str], macs: Any, moved: Any, batch: Any) -> Any:
-        """Whether predictions are extrapolations: by family, macs and bytes of one sample, or batch."""
+        """Whether predictions are extrapolations: by family, macs and bytes of the whole batch, or batch."""
         import numpy as np
 
         fit = self.fit
@@ -81,3 +175,7 @@ class Predictor:
                 values = np.asarray(values, float)
                 beyond = beyond | (values * MARGIN < low) | (values > high * MARGIN)
         return beyond
+
+
+def _taken(which: Any, size: Any) -> Any:
+    return size[which] if is_array(size) else size

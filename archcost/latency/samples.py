@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
 
 
+LAYER = "single layers"
+"""The family of single kernels."""
+
+
 @dataclass(slots=True, eq=False)
 class Samples:
     """`count` networks, or single kernels, of one dtype.
@@ -104,7 +108,7 @@ def single_kernels(found: Sequence[Kernel], element_bytes: int) -> Samples:
     import numpy as np
 
     groups = [(kernel.mapped(lambda size: np.array([size])), np.array([row])) for row, kernel in enumerate(found)]
-    return Samples(len(found), element_bytes, _grouped(groups), np.zeros(len(found), bool), ["layer"] * len(found))
+    return Samples(len(found), element_bytes, _grouped(groups), np.zeros(len(found), bool), [LAYER] * len(found))
 
 
 def _grouped(groups: Iterable[tuple[Kernel, Any]]) -> list[tuple[Kernel, Any]]:

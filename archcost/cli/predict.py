@@ -1,0 +1,72 @@
+"""archcost predict"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archcost.analysis import DTYPES
+from archcost.cli import options
+from archcost.cli.output import deliver, format_of
+from archcost.errors import ArchcostError
+
+ENDINGS = {".csv": "csv"}
+
+
+@click.command(name="predict", short_help="Times of many networks or layers, from a device's profile.")
+@click.option("--device", required=True, metavar="NAME", help="A profile: a name of `archcost devices`, or a file.")
+@click.option("--points", metavar="FILE", help="A CSV of networks: spec,alpha,resolution,batch, and more.")
+@click.option(
+    "--layers", metavar="FILE", help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,…"
+)
+@click.option("--dtype", type=click.Choice(list(DTYPES)), help="[default: the profile's first]")
+@options.where_option
+@click.option("--format", "form", type=click.Choice(["csv"]), help="[default: csv]")
+@options.output_option
+def command(
+    device: str,
+    points: str | None,
+    layers: str | None,
+    dtype: str | None,
+    conditions: tuple[str, ...],
+    form: str | None,
+    output: str | None,
+) -> None:
+    """Rows in, rows out, in the same order, with predicted_ms, the ends of its 80 % interval low_ms and high_ms, and
+    extrapolated: whether the row lies outside what the profile was fitted on.
+
+    \b
+    archcost predict --device pixel3-cpu --points points.csv > predicted.csv
+    archcost predict --device nvidia-t4 --layers layers.csv -o predicted.csv
+    """
+    from archcost.latency import points as tables
+    from archcost.latency.prediction import Predictor
+    from archcost.latency.profile import find
+    from archcost.spec import ranges
+
+    if (points is None) == (layers is None):
+        raise ArchcostError("give either --points or --layers, a CSV file")
+    format_of(form, output, ENDINGS, "csv")
+    profile = find(device)
+    predictor = Predictor(profile, dtype or next(iter(profile.fits)))
+    where = ranges.assignments(conditions)
+    table: Any
+    if points is not None:
+        networks = tables.read_points(points, where=where)
+        table, found = networks.table, predictor.points(networks)
+    else:
+        convolutions = tables.read_layers(layers or "", where=where)
+        table, found = convolutions.table, predictor.single(convolutions.shapes)
+    columns = {
+        "predicted_ms": [_cell(s) for s in found.seconds],
+        "low_ms": [_cell(s) for s in found.low],
+        "high_ms": [_cell(s) for s in found.high],
+        "extrapolated": ["yes" if beyond else "no" for beyond in found.outside],
+    }
+    deliver(table.to_csv(columns), output)
+
+
+def _cell(seconds: float) -> str:
+    """Milliseconds to six digits; empty where unknown."""
+    return "" if seconds != seconds else f"{seconds * 1e3:.6g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from archcost.analysis import DTYPES
 from archcost.cli import options
 from archcost.cli.output import deliver
 from archcost.errors import ArchcostError
+from archcost.spec.names import unknown
 
 if TYPE_CHECKING:
     from archcost.latency.profile import Fit, Profile
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,stride,padding,milliseconds.",
 )
 @options.where_option
-@click.option("--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of the times.")
+@click.option("--datasheet", metavar="FILE", help="A CSV of datasheets: no times, a roofline without calibration.")
+@click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of the times.  [default: column dtype, else float32]")
 @click.option("--description", default="", help="What the device is, in a few words.")
 @click.option("-o", "--output", metavar="FILE", help="The profile.  [default: in your data folder]")
 def command(
@@ -34,7 +37,8 @@ def command(
     points: str | None,
     layers: str | None,
     conditions: tuple[str, ...],
-    dtype: str,
+    datasheet: str | None,
+    dtype: str | None,
     description: str,
     output: str | None,
 ) -> None:
@@ -49,27 +53,22 @@ def command(
     archcost calibrate --name my-gpu --from-layers convolutions.csv
     archcost predict --device my-phone --points others.csv
     """
-    from archcost.latency import calibration, folders, profile
-    from archcost.latency import points as tables
+    from archcost.latency import calibration, datasheets, folders, profile
     from archcost.latency.profile import NAME, Profile
     from archcost.spec import ranges
 
     if not NAME.fullmatch(name):
         raise ArchcostError(f"--name: `{name}` is no name for a file; use letters, digits, dots and hyphens")
-    if (points is None) == (layers is None):
-        raise ArchcostError("give either --from or --from-layers, a CSV file of measured times")
+    if sum(given is not None for given in (points, layers, datasheet)) != 1:
+        raise ArchcostError("give one of --from, --from-layers and --datasheet, a CSV file")
     where = ranges.assignments(conditions)
-    if points is not None:
-        networks = tables.read_points(points, measured=True, where=where)
-        warnings = calibration.doubts(networks.table, where)
-        fit = calibration.from_points(networks, dtype)
+    warnings: list[str] = []
+    if datasheet is not None:
+        made = datasheets.roofline(datasheet, name, description)
     else:
-        convolutions = tables.read_layers(layers or "", measured=True, where=where)
-        warnings = calibration.doubts(convolutions.table, where)
-        fit = calibration.from_layers(convolutions, dtype)
-    warnings += calibration.implausible(fit)
-    file = Path(points or layers or "").name
-    made = Profile(name, description, _source(file, where), True, {dtype: fit})
+        fits, warnings = _fits(points, layers, where, dtype)
+        source = calibration.source(points or layers or "", where)
+        made = Profile(name, description, source, True, fits, _command(name, points, layers, where))
     path = Path(output) if output else folders.devices() / f"{name}.yaml"
     if not output:
         _folder(path.parent)
@@ -77,11 +76,43 @@ def command(
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     if output != "-":
-        click.echo(_summary(made, fit, path))
+        click.echo(_summary(made, path))
 
 
-def _source(file: str, where: dict[str, str]) -> str:
-    return file + "".join(f", {column} = {value}" for column, value in where.items())
+def _fits(
+    points: str | None, layers: str | None, where: dict[str, str], dtype: str | None
+) -> tuple[dict[str, Fit], list[str]]:
+    """A fit for each dtype that the file names, and what is doubtful about them."""
+    from archcost.latency import calibration
+    from archcost.latency import points as tables
+
+    def read(where: dict[str, str]) -> Any:
+        if points is not None:
+            return tables.read_points(points, measured=True, where=where)
+        return tables.read_layers(layers or "", measured=True, where=where)
+
+    rows = read(where)
+    warnings = calibration.doubts(rows.table, where)
+    named = "dtype" in rows.table and dtype is None
+    dtypes = list(dict.fromkeys(rows.table.column("dtype"))) if named else [dtype or "float32"]
+    fits = {}
+    for each in dtypes:
+        if each not in DTYPES:
+            raise ArchcostError(f"{rows.table.file}: " + unknown("dtype", each, DTYPES))
+        some = read({**where, "dtype": each}) if named and len(dtypes) > 1 else rows
+        make = calibration.from_points if points is not None else calibration.from_layers
+        fits[each] = make(some, each)
+        warnings += calibration.implausible(fits[each])
+    return fits, warnings
+
+
+def _command(name: str, points: str | None, layers: str | None, where: dict[str, str]) -> str:
+    """The command line that makes this profile again."""
+    words = ["archcost", "calibrate", "--name", name]
+    words += ["--from", points] if points is not None else ["--from-layers", layers or ""]
+    for column, value in where.items():
+        words += ["--where", f"{column}={value}"]
+    return shlex.join(words)
 
 
 def _folder(path: Path) -> None:
@@ -91,10 +122,14 @@ def _folder(path: Path) -> None:
         raise ArchcostError(f"{path}: cannot be made: {error.strerror}; name a file with -o") from None
 
 
-def _summary(made: Profile, fit: Fit, path: Any) -> str:
-    lines = [f"{made.name}: fitted on {fit.rows} rows, written to {path}"]
-    lines += [
-        f"  {held.family}: {100 * held.error:.1f} % mean error on {held.rows} held-out rows ({held.method})"
-        for held in fit.held_out
-    ]
+def _summary(made: Profile, path: Any) -> str:
+    if not made.calibrated:
+        return f"{made.name}: a datasheet's roofline, uncalibrated, written to {path}"
+    lines = [f"{made.name}: written to {path}"]
+    for dtype, fit in made.fits.items():
+        lines.append(f"  {dtype}: fitted on {fit.rows} rows")
+        lines += [
+            f"    {held.family}: {100 * held.error:.1f} % mean error on {held.rows} held-out rows ({held.method})"
+            for held in fit.held_out
+        ]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archcost.analysis.analysis import DTYPES
@@ -161,10 +162,11 @@ def _fitted(measured: Measured) -> Fit:
     held_out = [HeldOut(family, rows, error, method) for family, rows, error in _by_family(families, errors)]
     inside = _width(errors)
     outside = BEYOND * inside
-    if len(set(families)) > 1:
-        unseen = _held_out(measured, chosen, _families(families))
+    apart = [rows for rows in _families(families) if len(measured) - len(rows) >= FEWEST]
+    if len(set(families)) > 1 and apart:
+        unseen = _held_out(measured, chosen, apart)
         held_out += [HeldOut(f, rows, e, "leave the family out") for f, rows, e in _by_family(families, unseen)]
-        outside = max(inside, _width(unseen))
+        outside = max(BEYOND * inside, _width(unseen[~np.isnan(unseen)]))
     return Fit(
         rates,
         chosen.fusion,
@@ -186,6 +188,7 @@ def _by_family(families: list[str], errors: Any) -> list[tuple[str, int, float]]
     return [
         (family, int((names == family).sum()), float(relative[names == family].mean()))
         for family in dict.fromkeys(families)
+        if not np.isnan(relative[names == family]).any()
     ]
 
 
@@ -197,14 +200,14 @@ def _families(families: list[str]) -> list[Any]:
 
 
 def _held_out(measured: Measured, candidate: _Candidate, folds: list[Any] | None = None) -> Any:
-    """log(measured / predicted) of each row by a fit that did not see its fold."""
+    """log(measured / predicted) of each row by a fit that did not see its fold; NaN for rows in no fold."""
     import numpy as np
 
     count = len(measured)
     if folds is None:
         order = np.random.default_rng(0).permutation(count)
         folds = np.array_split(order, count if count <= 4 * FOLDS else FOLDS)
-    errors = np.zeros(count)
+    errors = np.full(count, np.nan)
     samples = measured.samples[candidate.fusion]
     for fold in folds:
         rest = np.setdiff1d(np.arange(count), fold)
@@ -252,7 +255,7 @@ def _width(errors: Any) -> float:
     return TWO_SIDED * math.sqrt(variance)
 
 
-DESCRIBE = ("device", "processor", "runtime", "precision", "dtype", "layout", "mode", "compile")
+DESCRIBE = ("device", "processor", "runtime", "precision", "layout", "mode", "compile")
 """Columns that tell devices and their settings apart, where a file has them."""
 FASTEST_MACS, FASTEST_KERNEL = 1e15, 5e-7
 """No processor does more multiply-adds a second, in float32 or less; none runs a kernel in fewer seconds."""
@@ -283,3 +286,14 @@ def implausible(fit: Fit) -> list[str]:
         rate = f"{rates.macs_per_second:.1e} multiply-adds a second"
         return [f"these times mean only {rate}; are they microseconds, not milliseconds?"]
     return []
+
+
+def source(file: str, where: Mapping[str, str]) -> str:
+    """What a profile was fitted on: the file, the rows of it, and where they come from if a column says so."""
+    from archcost.latency import table as tables
+
+    said = Path(file).name + "".join(f", {column} = {value}" for column, value in where.items())
+    found = tables.read(file, (), where)
+    sources = dict.fromkeys(text for text in found.column("source") if text) if "source" in found else {}
+    shown = list(sources)[:3] + (["…"] if len(sources) > 3 else [])
+    return said + (f" ({'; '.join(shown)})" if shown else "")

@@ -161,7 +161,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             raise ValueError(f"`{where}` must be a number")
-        if value <= 0 and where.startswith("profile.fits") and ".rates." in where:
+        if ".rates." in where and (value < 0 or (value == 0 and not where.endswith("seconds"))):
             raise ValueError(f"`{where}` must be greater than 0")
         return float(value)
     if not isinstance(value, kind):

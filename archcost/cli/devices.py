@@ -7,29 +7,34 @@ from typing import Any
 import click
 
 from archcost.cli.output import deliver
+from archcost.errors import ArchcostError
+from archcost.latency.calibration import UNSEEN
 
 
 @click.command(name="devices", short_help="Device profiles, with their held-out errors.")
+@click.argument("name", required=False)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def command(form: str) -> None:
+def command(name: str | None, form: str) -> None:
     """The device profiles: those that come with archcost, and your own.
 
     The error is the mean of |predicted / measured - 1| on rows that the fit had not seen.
 
     \b
     archcost devices
+    archcost devices rk3399-tflite        # by family
     archcost devices --format json
     """
     from archcost.latency import profile as profiles
     from archcost.reports import json, table
+    from archcost.spec.names import unknown
 
     rows: list[dict[str, Any]] = []
-    for name, path in profiles.names().items():
+    for known, path in profiles.names().items():
         profile = profiles.read(path)
         for dtype, fit in profile.fits.items():
             rows.append(
                 {
-                    "name": name,
+                    "name": known,
                     "dtype": dtype,
                     "calibrated": profile.calibrated,
                     "rows": fit.rows,
@@ -41,19 +46,46 @@ def command(form: str) -> None:
                     "file": str(path),
                 }
             )
+    if name is not None:
+        rows = [row for row in rows if row["name"] == name]
+        if not rows:
+            raise ArchcostError(unknown("device", name, profiles.names()))
     if form == "json":
         deliver(json.dumps(rows), None)
         return
-    lines = [[r["name"], r["dtype"], str(r["rows"] or ""), _errors(r), r["description"]] for r in rows]
-    header = ["device", "dtype", "rows", "held-out error", "description"]
-    deliver(table.listing(header, lines, [False, False, True, False, False], table.terminal_width()), None)
+    width = table.terminal_width()
+    if name is not None:
+        deliver(_details(rows, width), None)
+        return
+    lines = [[r["name"], r["dtype"], str(r["rows"] or ""), *_errors(r), r["description"]] for r in rows]
+    header = ["device", "dtype", "rows", "error", "unseen family", "description"]
+    deliver(table.listing(header, lines, [False, False, True, True, True, False], width), None)
 
 
-def _errors(row: dict[str, Any]) -> str:
+def _errors(row: dict[str, Any]) -> tuple[str, str]:
+    """The mean over rows of the errors on held-out rows, and on families held out as a whole."""
     if not row["calibrated"]:
-        return "uncalibrated: a datasheet's roofline"
-    said = []
-    for held in row["held_out"]:
-        unseen = " unseen" if held["method"].startswith("leave the family") else ""
-        said.append(f"{held['family']}{unseen} {100 * held['error']:.1f} %")
-    return ", ".join(said)
+        return "datasheet", ""
+    found = []
+    for unseen in (False, True):
+        held = [h for h in row["held_out"] if (h["method"] == UNSEEN) == unseen]
+        count = sum(h["rows"] for h in held)
+        found.append(f"{100 * sum(h['rows'] * h['error'] for h in held) / count:.1f} %" if count else "")
+    return found[0], found[1]
+
+
+def _details(rows: list[dict[str, Any]], width: int | None) -> str:
+    from archcost.reports import table
+
+    said = [f"{rows[0]['name']}: {rows[0]['description']}", f"  source: {rows[0]['source']}"]
+    lines = [
+        [row["dtype"], held["family"], str(held["rows"]), f"{100 * held['error']:.1f} %", held["method"]]
+        for row in rows
+        for held in row["held_out"]
+    ]
+    if not lines:
+        said.append("  uncalibrated: a datasheet's roofline, which no network reaches")
+        return table.fitted("\n".join(said), width)
+    header = ["dtype", "family", "rows", "error", "method"]
+    listed = table.listing(header, lines, [False, False, True, True, False], width)
+    return table.fitted("\n".join(said), width) + "\n\n" + listed

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from archcost.analysis.analysis import DTYPES
 from archcost.dims import is_array
 from archcost.errors import ArchcostError
+from archcost.graph import Network
 from archcost.latency import correction as corrections
 from archcost.latency import samples as tables
 from archcost.latency.correction import Correction
 from archcost.latency.fit import GENERIC, PARALLEL, Form, fit
 from archcost.latency.formula import Rates, kernel_time
-from archcost.latency.kernels import layer_kernel
+from archcost.latency.kernels import Kernel, layer_kernel
 from archcost.latency.points import Layers, Points
 from archcost.latency.profile import Fit, HeldOut
 from archcost.latency.samples import Samples
@@ -40,6 +41,7 @@ SPREAD, SPREAD_WEIGHT = 0.06, 5
 """The relative error of other devices' fits, and how many points of one's own it counts as."""
 TWO_SIDED = 1.2816
 """Standard deviations on either side that hold 80 % of a normal distribution."""
+UNSEEN = "leave the family out"
 BEYOND = 1.5
 """How much wider the interval is outside what was fitted, where no other family says: from V1 to V2 on four devices."""
 
@@ -91,6 +93,26 @@ def from_points(points: Points, dtype: str) -> Fit:
             several.append(tables.networks(reference.document, chosen, batches, DTYPES[dtype], fusion))
     samples = {fusion: tables.joined(several) for fusion, several in parts.items()}
     return _fitted(Measured(samples, np.array(found), _ranges(samples["fused"], points.batches)))
+
+
+def from_measurements(found: Sequence[tuple[Network | Kernel, int, float]], dtype: str) -> Fit:
+    """A fit to networks and single kernels measured here: (what, batch, seconds); a kernel is of its whole batch.
+
+    Nothing is fused where layers run as they stand. Raises ArchcostError where fewer than five were measured.
+    """
+    import numpy as np
+
+    _enough(len(found), len(found), "measurements")
+    size = DTYPES[dtype]
+    parts = [
+        tables.single_kernels([what], size)
+        if isinstance(what, Kernel)
+        else tables.one_network(what, batch, size, "none")
+        for what, batch, _ in found
+    ]
+    samples = tables.joined(parts)
+    seconds = np.array([each for *_, each in found])
+    return _fitted(Measured({"none": samples}, seconds, _ranges(samples, [batch for _, batch, _ in found])))
 
 
 def from_layers(layers: Layers, dtype: str) -> Fit:
@@ -145,19 +167,20 @@ def _ranges(samples: Samples, batches: Sequence[int]) -> dict[str, tuple[float, 
 def _fitted(measured: Measured) -> Fit:
     import numpy as np
 
-    chosen = _Candidate(GENERIC, "fused")
+    fusion = next(iter(measured.samples))
+    chosen = _Candidate(GENERIC, fusion)
     errors = _held_out(measured, chosen)
     if len(measured) >= ENOUGH:
         for form in (GENERIC, PARALLEL):
-            for fusion in measured.samples:
-                other = _Candidate(form, fusion)
+            for another in measured.samples:
+                other = _Candidate(form, another)
                 if other == chosen:
                     continue
                 theirs = _held_out(measured, other)
                 if np.abs(np.expm1(theirs)).mean() < BETTER * np.abs(np.expm1(errors)).mean():
                     chosen, errors = other, theirs
     rates, correction = _model(measured, chosen, np.arange(len(measured)))
-    families = measured.samples["fused"].families
+    families = measured.samples[fusion].families
     method = "leave one out" if len(measured) <= 4 * FOLDS else f"{FOLDS}-fold"
     held_out = [HeldOut(family, rows, error, method) for family, rows, error in _by_family(families, errors)]
     inside = _width(errors)
@@ -165,7 +188,7 @@ def _fitted(measured: Measured) -> Fit:
     apart = [rows for rows in _families(families) if len(measured) - len(rows) >= FEWEST]
     if len(set(families)) > 1 and apart:
         unseen = _held_out(measured, chosen, apart)
-        held_out += [HeldOut(f, rows, e, "leave the family out") for f, rows, e in _by_family(families, unseen)]
+        held_out += [HeldOut(f, rows, e, UNSEEN) for f, rows, e in _by_family(families, unseen)]
         outside = max(BEYOND * inside, _width(unseen[~np.isnan(unseen)]))
     return Fit(
         rates,

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from archcost.analysis.rows import parts
+from archcost.graph import Network
 from archcost.latency.correction import Correction, corrected
 from archcost.latency.formula import Rates, kernel_time
 from archcost.latency.kernels import SIZES, Kernel, kernels
@@ -103,11 +104,19 @@ def networks(document: Document, settings: Settings, batches: Any, element_bytes
     )
 
 
+def one_network(network: Network, batch: int, element_bytes: int, fusion: str) -> Samples:
+    """One sample: a network of numbers."""
+    import numpy as np
+
+    groups = [(kernel.of(batch).mapped(_alone), np.zeros(1, int)) for kernel in kernels(network, fusion)]
+    return Samples(1, element_bytes, _grouped(groups), np.ones(1, bool), [network.document.name])
+
+
 def single_kernels(found: Sequence[Kernel], element_bytes: int) -> Samples:
     """A sample for each kernel (sizes are numbers, for its whole batch)."""
     import numpy as np
 
-    groups = [(kernel.mapped(lambda size: np.array([size])), np.array([row])) for row, kernel in enumerate(found)]
+    groups = [(kernel.mapped(_alone), np.array([row])) for row, kernel in enumerate(found)]
     return Samples(len(found), element_bytes, _grouped(groups), np.zeros(len(found), bool), [LAYER] * len(found))
 
 
@@ -124,6 +133,12 @@ def _grouped(groups: Iterable[tuple[Kernel, Any]]) -> list[tuple[Kernel, Any]]:
         tiles = None if plain else tuple(np.concatenate([_long(k.tiles[i], o) for k, o in members]) for i in (0, 1))  # type: ignore[index]
         result.append((Kernel("", kind, **sizes, tiles=tiles), np.concatenate([o for _, o in members])))  # type: ignore[arg-type]
     return result
+
+
+def _alone(size: Any) -> Any:
+    import numpy as np
+
+    return np.array([size])
 
 
 def _taken(which: Any, size: Any) -> Any:

@@ -10,8 +10,11 @@ import click
 
 from archcost.analysis import DTYPES
 from archcost.cli import options
+from archcost.cli.measuring import live_measure, watched
 from archcost.cli.output import deliver
 from archcost.errors import ArchcostError
+from archcost.latency.kernels import layer_kernel
+from archcost.latency.measurement import LAYOUTS, MODES
 from archcost.spec.names import unknown
 
 if TYPE_CHECKING:
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
 )
 @options.where_option
 @click.option("--datasheet", metavar="FILE", help="A CSV of datasheets: no times, a roofline without calibration.")
+@click.option("--device", metavar="NAME", help="Measure on this machine: cuda, cuda:1 or cpu; a few minutes.")
+@click.option("--layout", type=click.Choice(LAYOUTS), default=LAYOUTS[0], show_default=True, help="With --device.")
+@click.option("--mode", type=click.Choice(MODES), help="With --device.  [default: graph on a GPU, eager on a CPU]")
+@click.option("--threads", type=int, help="Of the CPU, with --device.  [default: its physical cores]")
+@options.store_option
 @click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of the times.  [default: column dtype, else float32]")
 @click.option("--description", default="", help="What the device is, in a few words.")
 @click.option("-o", "--output", metavar="FILE", help="The profile.  [default: in your data folder]")
@@ -38,9 +46,11 @@ def command(
     layers: str | None,
     conditions: tuple[str, ...],
     datasheet: str | None,
+    device: str | None,
     dtype: str | None,
     description: str,
     output: str | None,
+    **measuring: Any,
 ) -> None:
     """A device's profile (YAML) from anybody's measurements: of at least five networks, or of single convolutions.
 
@@ -50,6 +60,7 @@ def command(
     \b
     archcost calibrate --name my-phone --from points.csv
     archcost calibrate --name rk3399 --from all.csv --where runtime="TFLite v1.15.0-rc2" -o rk3399.yaml
+    archcost calibrate --name here --device cpu
     archcost calibrate --name my-gpu --from-layers convolutions.csv
     archcost predict --device my-phone --points others.csv
     """
@@ -59,12 +70,16 @@ def command(
 
     if not NAME.fullmatch(name):
         raise ArchcostError(f"--name: `{name}` is no name for a file; use letters, digits, dots and hyphens")
-    if sum(given is not None for given in (points, layers, datasheet)) != 1:
-        raise ArchcostError("give one of --from, --from-layers and --datasheet, a CSV file")
+    if sum(given is not None for given in (points, layers, datasheet, device)) != 1:
+        raise ArchcostError(
+            "give one of --from, --from-layers and --datasheet, a CSV file; or --device to measure here"
+        )
     where = ranges.assignments(conditions)
     warnings: list[str] = []
     if datasheet is not None:
         made = datasheets.roofline(datasheet, name, description)
+    elif device is not None:
+        made, warnings = _measured(name, description, device, dtype or "float32", measuring)
     else:
         fits, warnings = _fits(points, layers, where, dtype)
         source = calibration.source(points or layers or "", where)
@@ -104,6 +119,44 @@ def _fits(
         fits[each] = make(some, each)
         warnings += calibration.implausible(fits[each])
     return fits, warnings
+
+
+def _measured(name: str, description: str, device: str, dtype: str, how: dict[str, Any]) -> tuple[Profile, list[str]]:
+    """A profile from what this machine is measured at, as far as the store has it not already."""
+    from archcost.latency import calibration, curriculum, folders
+    from archcost.latency.measurement import OK
+    from archcost.latency.profile import Profile
+    from archcost.latency.store import Store
+    from archcost.latency.subject import Kernel
+
+    live = live_measure()
+    machine = live.find(device, how["threads"])
+    mode = how["mode"] or ("graph" if machine.is_gpu else "eager")
+    tasks = list(curriculum.tasks("cuda" if machine.is_gpu else "cpu", dtype, how["layout"], mode))
+    with Store(folders.store(how["store"])) as store:
+        try:
+            answers = [measurement for measurement, _ in watched(live.measure(tasks, store, machine), len(tasks))]
+        except KeyboardInterrupt:
+            raise ArchcostError(
+                "stopped; what was measured is in the store: the same command goes on from there"
+            ) from None
+    good = [(task, m.median) for task, m in zip(tasks, answers, strict=True) if m.status == OK and m.median is not None]
+    warnings = []
+    if len(good) < len(tasks):
+        left = len(tasks) - len(good)
+        warnings.append(f"{left} of {len(tasks)} measurements were unstable or failed, and are left out")
+    found: list[Any] = []
+    for task, seconds in good:
+        alone = isinstance(task.subject, Kernel)
+        shape = task.subject.conv_shape(task.batch) if isinstance(task.subject, Kernel) else None
+        found.append((layer_kernel(shape) if alone and shape else task.subject, task.batch, seconds))
+    fit = calibration.from_measurements(found, dtype)
+    said = description or f"{machine.name}, {mode}, {how['layout']}"
+    source = f"{len(good)} measurements on {machine.name}"
+    command = (
+        f"archcost calibrate --name {name} --device {device} --dtype {dtype} --layout {how['layout']} --mode {mode}"
+    )
+    return Profile(name, said, source, True, {dtype: fit}, command), warnings + calibration.implausible(fit)
 
 
 def _command(name: str, points: str | None, layers: str | None, where: dict[str, str]) -> str:

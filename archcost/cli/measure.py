@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcost.cli import options
+from archcost.cli.measuring import live_measure, watched
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
 from archcost.latency import folders, plan
@@ -117,7 +118,7 @@ class _Measured:
     def run(self, given: Mapping[str, Any]) -> None:
         """Measures until all is done, or the user stops it."""
         how = {name: plan.choices(name, given[name]) for name in plan.KNOWN if given[name] is not None}
-        live = _live()
+        live = live_measure()
         machine: Machine = live.find(given["device"], given["threads"])
         self.note = machine.note
         modes = ["graph", "eager"] if machine.is_gpu else ["eager"]
@@ -130,7 +131,7 @@ class _Measured:
         tasks = [layer.task for layer in layers] or [task for _, task in pairs]
         with Store(folders.store(given["store"])) as store:
             try:
-                for answer in _watched(live.measure(tasks, store, machine, fresh=given["fresh"]), len(tasks)):
+                for answer in watched(live.measure(tasks, store, machine, fresh=given["fresh"]), len(tasks)):
                     self.answers.append(answer)
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -165,27 +166,3 @@ class _Measured:
         kept = Table(self.table.file, self.table.header, cells, lines)
         added = [name for name in rows[0] if name not in POINT_COLUMNS or name == "batch"]
         return kept.to_csv({name: [report.cell(row[name]) for row in rows] for name in added})
-
-
-def _watched(answers: Iterator[Answer], total: int) -> Iterator[Answer]:
-    """The answers, with a bar on the terminal that shows the time left."""
-    if not sys.stderr.isatty():
-        yield from answers
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("measuring", total=total)
-        for answer in answers:
-            progress.update(bar, advance=1, description=answer[0].layer or answer[0].spec)
-            yield answer
-
-
-def _live() -> Any:
-    try:
-        from archcost.live import measure
-    except ImportError as error:
-        raise ArchcostError(f"{error.name} is not installed; measuring needs it: pip install torch") from None
-    return measure

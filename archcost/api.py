@@ -3,41 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcost import analysis as _analysis
-from archcost.errors import ArchcostError
+from archcost.errors import ArchcostError, SpecError
 from archcost.spec import document as _document
 from archcost.spec import ranges, zoo
+from archcost.spec.names import unknown
 from archcost.spec.parts import Document
 from archcost.spec.settings import settle
 
+if TYPE_CHECKING:
+    from archcost.latency.prediction import Predictor
+    from archcost.reports.latency import Latency
 
+
+@dataclass(eq=False)
 class Analysis(_analysis.Analysis):
     """The cost of one model, or of a batch of models (then each total is an array)."""
+
+    predictor: Predictor | None = field(default=None, kw_only=True)
+
+    @cached_property
+    def latency(self) -> Latency | None:
+        """The predicted time on the device that was named, in seconds; None without one."""
+        if self.predictor is None:
+            return None
+        from archcost.reports import latency
+
+        if self.settings.arrays:
+            return latency.of_variants(self.predictor, self.document, self.settings, self.batch)
+        return latency.of_network(self.predictor, self.network, self.batch)
 
     def to_dict(self, by: str | None = None) -> dict[str, Any]:
         """The same data as `archcost analyze --format json`."""
         from archcost.reports import json
 
-        return json.analysis(self, by)
+        return json.analysis(self, by, self.latency)
 
     def to_csv(self) -> str:
         """A row for each layer of one model; a row for each model of a batch."""
         from archcost.reports import csv
 
-        return csv.analysis(self)
+        return csv.analysis(self, latency=self.latency)
 
     def _repr_html_(self) -> str:
         from archcost.reports import html
 
-        return html.analysis(self)
+        return html.analysis(self, self.latency)
 
 
+@dataclass(eq=False)
 class Sweep(_analysis.Sweep):
-    """A table with a row for each variant: its settings, then all totals."""
+    """A table with a row for each variant: its settings, its predicted times on the devices named, all totals."""
+
+    predictors: list[Predictor] = field(default_factory=list, kw_only=True)
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        """As without devices, and `predicted_ms` (with several, `predicted_ms_NAME` for each) before the totals."""
+        found = super().columns
+        several = len(self.predictors) > 1
+        times = {
+            f"predicted_ms_{name}" if several else "predicted_ms": column
+            for name, (column, _) in self._predictions.items()
+        }
+        totals = {name: found[name] for name in _analysis.TOTALS}
+        return {**{name: column for name, column in found.items() if name not in totals}, **times, **totals}
+
+    @property
+    def extrapolated(self) -> dict[str, int]:
+        """By device, how many variants lie outside what its profile was fitted on."""
+        return {name: int(outside.sum()) for name, (_, outside) in self._predictions.items()}
+
+    @cached_property
+    def _predictions(self) -> dict[str, tuple[Any, Any]]:
+        return {predictor.profile.name: self._predicted(predictor) for predictor in self.predictors}
+
+    def _predicted(self, predictor: Predictor) -> tuple[Any, Any]:
+        """Of each row its milliseconds, masked where it cannot exist, and whether they are extrapolated."""
+        import itertools
+
+        import numpy as np
+
+        from archcost.reports import latency
+
+        masked: Any = np.ma
+        times, outside = [], []
+        for values in itertools.product(*self.parameters.values()):
+            settings = self._settings(dict(zip(self.parameters, values, strict=True)))
+            try:
+                found = latency.of_variants(predictor, self.document, settings, self.batch)
+                times.append(masked.ravel(latency.milliseconds(found.seconds)))
+                outside.append(masked.filled(found.extrapolated, False).ravel())
+            except SpecError:  # nothing of this structure can exist; where that holds for all, the totals raise it
+                times.append(masked.masked_all(len(self.alphas) * len(self.resolutions)))
+        joined = masked.concatenate(times)
+        return joined if masked.is_masked(joined) else joined.data, np.concatenate(outside)
 
     def to_dict(self) -> dict[str, Any]:
         """The same data as `archcost sweep --format json`."""
@@ -98,14 +163,17 @@ class Model:
         dtype: str = "float32",
         inplace: bool = True,
         parameters: Mapping[str, Any] | None = None,
+        device: str | Path | None = None,
     ) -> Analysis:
         """Exact costs at the given settings.
 
         Arrays for alpha, rho, resolution or parameters broadcast: the result's totals are then arrays.
-        resolution: one size, or (height, width). Raises ArchcostError (SpecError with all problems).
+        resolution: one size, or (height, width). device: a profile's name or file, for predicted times.
+        Raises ArchcostError (SpecError with all problems).
         """
         settings = self._merged(alpha, rho, resolution, parameters)
-        return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace)
+        predictor = None if device is None else _predictor(device, dtype)
+        return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace, predictor=predictor)
 
     def sweep(
         self,
@@ -116,10 +184,12 @@ class Model:
         dtype: str = "float32",
         inplace: bool = True,
         parameters: Mapping[str, Any] | None = None,
+        device: str | Path | Iterable[str | Path] | None = None,
     ) -> Sweep:
         """Every combination of the given values: a row for each variant.
 
         Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
+        device: one or several profiles, by name or file; each adds a column of predicted times.
         """
         fixed = self._merged(None, None, None, None)
         chosen = {name: _values(values, name) for name, values in (parameters or {}).items()}
@@ -135,6 +205,7 @@ class Model:
             batch,
             dtype,
             inplace,
+            predictors=_predictors(device, dtype),
         )
 
     def validate(self, **settings: Any) -> Validation:
@@ -158,6 +229,28 @@ class Model:
             "resolution": own["resolution"] if resolution is None else resolution,
             "parameters": {**given, **(parameters or {})},
         }
+
+
+def _predictor(device: str | Path, dtype: str) -> Predictor:
+    """Raises ArchcostError where there is no such device, or none for the dtype."""
+    from archcost.latency.prediction import Predictor
+    from archcost.latency.profile import find
+
+    if dtype not in _analysis.DTYPES:
+        raise ArchcostError(unknown("dtype", str(dtype), _analysis.DTYPES))
+    profile = find(str(device))
+    profile.fit(dtype)
+    return Predictor(profile, dtype)
+
+
+def _predictors(device: str | Path | Iterable[str | Path] | None, dtype: str) -> list[Predictor]:
+    devices = [] if device is None else [device] if isinstance(device, (str, Path)) else list(device)
+    found = [_predictor(name, dtype) for name in devices]
+    names = [predictor.profile.name for predictor in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ArchcostError(f"two of the devices are named {name}; name each once, or change one profile's `name`")
+    return found
 
 
 def _values(given: Any, what: str) -> list[Any]:

@@ -18,6 +18,9 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @options.spec_argument
 @options.settings_options
 @options.memory_options
+@click.option(
+    "--device", metavar="NAME", help="Predict times on it: a name of `archcost devices`, or a profile's file."
+)
 @click.option("--by", type=click.Choice(["block", "kind"]), help="Sum the layers of each block or kind.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
@@ -27,6 +30,7 @@ def command(
     rho: str | None,
     resolution: str | None,
     assignments: tuple[str, ...],
+    device: str | None,
     by: str | None,
     form: str | None,
     output: str | None,
@@ -42,8 +46,9 @@ def command(
     archcost analyze mobilenetv1 --alpha 0.5 --resolution 160
     archcost analyze mobilenetv1@alpha=0.5,resolution=160,depth=0 --by block
     archcost analyze resnet50 --batch 32 --dtype float16 -o resnet50.json
+    archcost analyze mobilenetv1 --device pixel3-cpu --by block
     """
-    analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory)
+    analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory, device=device)
     form = format_of(form, output, ENDINGS, "table")
     if form == "json":
         from archcost.reports import json
@@ -52,13 +57,13 @@ def command(
     elif form == "csv":
         from archcost.reports import csv
 
-        text = csv.analysis(analysis, by)
+        text = csv.analysis(analysis, by, analysis.latency)
     elif form == "markdown":
         from archcost.reports import markdown
 
-        text = markdown.analysis(analysis, by)
+        text = markdown.analysis(analysis, by, analysis.latency)
     else:
         from archcost.reports import table
 
-        text = table.analysis(analysis, by, None if output else table.terminal_width())
+        text = table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency)
     deliver(text, output)

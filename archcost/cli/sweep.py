@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from archcost.api import load
+from archcost.api import Sweep, load
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
@@ -24,6 +24,13 @@ ENDINGS = {".csv": "csv", ".json": "json", ".npz": "npz"}
     "--set", "assignments", multiple=True, metavar="NAME=RANGE", help="A parameter's values: depth=0,5; repeatable."
 )
 @options.memory_options
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    help="Predict times on it: a name of `archcost devices`, or a profile's file; repeatable.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
 def command(
@@ -31,6 +38,7 @@ def command(
     alpha: str | None,
     resolution: str | None,
     assignments: tuple[str, ...],
+    devices: tuple[str, ...],
     form: str | None,
     output: str | None,
     **memory: Any,
@@ -44,6 +52,7 @@ def command(
     archcost sweep mobilenetv1 --alpha 0.25:1:0.05 --resolution 128:224:32
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --set depth=0,5 -o variants.csv
     archcost sweep mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224 -o v.npz
+    archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --device pixel3-cpu
     """
     sizes = (
         None if resolution is None else [ranges.resolution(size) for size in ranges.values(resolution, "resolution")]
@@ -52,6 +61,7 @@ def command(
         None if alpha is None else ranges.values(alpha, "alpha"),
         sizes,
         parameters={name: ranges.values(text, name) for name, text in ranges.assignments(assignments).items()},
+        device=devices,
         **memory,
     )
     if sweep.infeasible == len(sweep):
@@ -64,6 +74,20 @@ def command(
         click.echo(
             f"{sweep.infeasible:,} of {len(sweep):,} variants cannot exist; their totals are left empty.", err=True
         )
+    _remark(sweep)
+
+
+def _remark(sweep: Sweep) -> None:
+    """What the predicted times cannot be trusted for."""
+    for predictor in sweep.predictors:
+        name = predictor.profile.name
+        outside = sweep.extrapolated[name]
+        if not predictor.profile.calibrated:
+            from archcost.reports.latency import uncalibrated
+
+            click.echo(uncalibrated(name), err=True)
+        elif outside:
+            click.echo(f"{outside:,} of {len(sweep):,} variants lie outside what {name} was fitted on.", err=True)
 
 
 def _rendered(sweep: Any, form: str, output: str | None) -> str | bytes:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcost.analysis import LayerCost
 from archcost.reports import units
 
+if TYPE_CHECKING:
+    from archcost.reports.latency import Latency
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: a layer, a group of layers, or the total. Counts for one sample, elements and bytes for the batch."""
+    """One line: a layer, a group of layers, or the total. Counts for one sample, elements and bytes for the batch.
+
+    predicted_seconds (for the batch), bound, time_share: only where a device was named, and the layer is a kernel.
+    """
 
     name: str
     kind: str
@@ -32,6 +38,9 @@ class Row:
     intensity: float | None
     share: float
     formula: str = ""
+    predicted_seconds: float | None = None
+    bound: str | None = None
+    time_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +86,23 @@ INTENSITY = Column(
     "flops/byte", "intensity", lambda row: "" if row.intensity is None else f"{row.intensity:.2f}", True, 7
 )
 SHARE = Column("share", "share", lambda row: f"{100 * row.share:.2f} %", True, 2)
+TIME = Column(
+    "time",
+    "predicted_seconds",
+    lambda row: "" if row.predicted_seconds is None else units.seconds(row.predicted_seconds),
+)
+BOUND = _said("bound", "bound", lambda row: row.bound or "", 2)
+TIME_SHARE = Column(
+    "share of time", "time_share", lambda row: "" if row.time_share is None else units.share(row.time_share, 1), True, 3
+)
 
 LAYER_COLUMNS = (NAME, KIND, WINDOW, GROUPS, INPUT, OUTPUT, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
 GROUP_COLUMNS = (NAME, LAYERS, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
+LAYER_TIME_COLUMNS = (TIME, BOUND, TIME_SHARE)
+GROUP_TIME_COLUMNS = (TIME, TIME_SHARE)
 
 
-def layer_row(layer: LayerCost, total_macs: Any, batch: int) -> Row:
+def layer_row(layer: LayerCost, total_macs: Any, batch: int, latency: Latency | None = None) -> Row:
     return Row(
         name=layer.name,
         kind=layer.kind,
@@ -94,20 +114,27 @@ def layer_row(layer: LayerCost, total_macs: Any, batch: int) -> Row:
         output_shape=layer.output_shape,
         layers=1,
         formula=layer.formula,
-        **_figures([layer], total_macs, batch),
+        bound=latency.bound(layer.name) if latency else None,
+        **_figures([layer], total_macs, batch, latency),
     )
 
 
-def group_row(name: str, layers: Iterable[LayerCost], total_macs: Any, batch: int) -> Row:
+def group_row(
+    name: str, layers: Iterable[LayerCost], total_macs: Any, batch: int, latency: Latency | None = None
+) -> Row:
     """Several layers as one line."""
     layers = list(layers)
-    return Row(name, "", None, None, None, None, (), (), len(layers), **_figures(layers, total_macs, batch))
+    return Row(name, "", None, None, None, None, (), (), len(layers), **_figures(layers, total_macs, batch, latency))
 
 
-def _figures(layers: list[LayerCost], total_macs: Any, batch: int) -> dict[str, Any]:
+def _figures(layers: list[LayerCost], total_macs: Any, batch: int, latency: Latency | None) -> dict[str, Any]:
     names = ("macs", "params", "buffers", "activation_elements", "activation_bytes", "bytes_moved")
     found = {name: sum(getattr(layer, name) for layer in layers) for name in names}
     moved = found["bytes_moved"]
     found["intensity"] = 2 * found["macs"] * batch / moved if moved else None
     found["share"] = found["macs"] / total_macs if total_macs else 0.0
+    if latency:
+        seconds = latency.of(layer.name for layer in layers)
+        found["predicted_seconds"] = seconds
+        found["time_share"] = None if seconds is None else seconds / latency.seconds
     return found

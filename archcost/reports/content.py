@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from archcost.analysis import Analysis, group
 from archcost.dims import as_float
 from archcost.reports import units
-from archcost.reports.columns import GROUP_COLUMNS, LAYER_COLUMNS, Column, Row, group_row, layer_row
+from archcost.reports.columns import (
+    GROUP_COLUMNS,
+    GROUP_TIME_COLUMNS,
+    LAYER_COLUMNS,
+    LAYER_TIME_COLUMNS,
+    Column,
+    Row,
+    group_row,
+    layer_row,
+)
+
+if TYPE_CHECKING:
+    from archcost.reports.latency import Latency
 
 CONVENTION = "macs: multiply-adds of convolutions, linear layers and matrix products; flops = 2 × macs"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """title: spec and settings; rows under columns; total: their sum; facts: labelled totals; kinds: sums by kind."""
+    """title: spec and settings; rows under columns; total: their sum; facts: labelled totals; kinds: sums by kind.
+
+    overhead: with a device, one more row, of the time that the total holds and no layer has; notes: what to know.
+    """
 
     title: str
     columns: tuple[Column, ...]
@@ -23,23 +38,54 @@ class Content:
     total: Row
     facts: list[tuple[str, str]]
     kinds: list[Row]
+    kind_columns: tuple[Column, ...]
+    overhead: list[Row]
+    notes: list[str]
+
+    @property
+    def lines(self) -> list[Row]:
+        """The rows, and their sum last."""
+        return [*self.rows, *self.overhead, self.total]
+
+    @property
+    def kind_lines(self) -> list[Row]:
+        return [*self.kinds, *self.overhead, self.total]
 
 
-def content(analysis: Analysis, by: str | None = None) -> Content:
-    """The parts of a report; `by` puts blocks or kinds in the place of layers."""
+def content(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> Content:
+    """The parts of a report; `by` puts blocks or kinds in the place of layers, `latency` adds times."""
     layers, macs, batch = analysis.layers, analysis.macs, analysis.batch
-    rows = [layer_row(layer, macs, batch) for layer in layers]
+    rows = [layer_row(layer, macs, batch, latency) for layer in layers]
     if by is not None:
-        rows = [group_row(name, members, macs, batch) for name, members in group(layers, by).items()]
+        rows = [group_row(name, members, macs, batch, latency) for name, members in group(layers, by).items()]
     by_kind = group(layers, "kind").items()
     costly = [(name, members) for name, members in by_kind if any(layer.macs or layer.params for layer in members)]
     others = [layer for name, members in by_kind if name not in dict(costly) for layer in members]
-    kinds = [group_row(name, members, macs, batch) for name, members in costly]
+    kinds = [group_row(name, members, macs, batch, latency) for name, members in costly]
     kinds.sort(key=lambda row: (-row.macs, -row.params))
     if others:
-        kinds.append(group_row("others", others, macs, batch))
+        kinds.append(group_row("others", others, macs, batch, latency))
     total = group_row("total", layers, macs, batch)
-    return Content(title(analysis), GROUP_COLUMNS if by else LAYER_COLUMNS, rows, total, facts(analysis), kinds)
+    columns = GROUP_COLUMNS if by else LAYER_COLUMNS
+    found = Content(title(analysis), columns, rows, total, facts(analysis), kinds, GROUP_COLUMNS, [], [])
+    return _timed(found, latency, by) if latency else found
+
+
+def _timed(report: Content, latency: Latency, by: str | None) -> Content:
+    """The report with the columns, totals and remarks of predicted time."""
+    from archcost.reports import latency as times
+
+    own = group_row("network overhead", [], 0, 1)
+    seconds = latency.network_seconds
+    return replace(
+        report,
+        columns=report.columns + (GROUP_TIME_COLUMNS if by else LAYER_TIME_COLUMNS),
+        kind_columns=report.kind_columns + GROUP_TIME_COLUMNS,
+        overhead=[replace(own, predicted_seconds=seconds, time_share=seconds / latency.seconds)],
+        total=replace(report.total, predicted_seconds=latency.seconds, time_share=1.0),
+        facts=report.facts + times.facts(latency),
+        notes=times.notes(latency),
+    )
 
 
 def title(analysis: Analysis) -> str:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcost.analysis import TOTALS, Analysis, Sweep, Validation
 from archcost.dims import as_float, is_array
 from archcost.reports.content import content
 
+if TYPE_CHECKING:
+    from archcost.reports.latency import Latency
+
 _LAYER_ONLY = ("kind", "block", "kernel", "stride", "groups", "input_shapes", "output_shape", "formula")
+_TIMES = ("predicted_seconds", "bound", "time_share")
 
 
-def analysis(analysis: Analysis, by: str | None = None) -> str:
+def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> str:
     """Layers or groups of one model; the models of a batch."""
     if is_array(analysis.macs):
-        return _batch(analysis)
-    report = content(analysis, by)
+        return _batch(analysis, latency)
+    report = content(analysis, by, latency)
     left_out = ("layers",) if by is None else _LAYER_ONLY
-    names = [name for name in report.total.__slots__ if name not in left_out]
-    return _text(names, ([_cell(getattr(row, name)) for name in names] for row in report.rows))
+    names = [name for name in report.total.__slots__ if name not in (*left_out, *_TIMES)]
+    rows = [[getattr(row, name) for name in names] for row in report.rows]
+    if latency:
+        from archcost.reports.latency import milliseconds
+
+        names += ["predicted_ms"] if by else ["predicted_ms", "bound"]
+        for cells, row in zip(rows, report.rows, strict=True):
+            cells += [milliseconds(row.predicted_seconds), *([] if by else [row.bound])]
+    return _text(names, (map(_cell, cells) for cells in rows))
 
 
 def sweep(sweep: Sweep) -> str:
@@ -35,7 +46,7 @@ def validation(validation: Validation) -> str:
     return _text(names, ([_cell(getattr(c, name)) for name in names] for c in validation.comparisons))
 
 
-def _batch(analysis: Analysis) -> str:
+def _batch(analysis: Analysis, latency: Latency | None) -> str:
     import numpy as np
 
     chosen = analysis.settings
@@ -47,6 +58,8 @@ def _batch(analysis: Analysis) -> str:
         **given,
         **{name: analysis.totals[name] for name in TOTALS if not isinstance(analysis.totals[name], tuple)},
     }
+    if latency:
+        columns["predicted_ms"] = latency.seconds * 1e3
     shape = np.shape(analysis.macs)
     flat = [
         np.ma.ravel(value).tolist()

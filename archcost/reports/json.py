@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcost.analysis import SCHEMA_VERSION, Analysis, Sweep, Validation, group
 from archcost.dims import Ratio, as_float, is_array
 from archcost.reports.columns import group_row
+
+if TYPE_CHECKING:
+    from archcost.reports.latency import Latency
 
 
 def dumps(data: Any) -> str:
@@ -15,7 +18,7 @@ def dumps(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def analysis(analysis: Analysis, by: str | None = None) -> dict[str, Any]:
+def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> dict[str, Any]:
     """One model: settings, totals, layers, and groups if asked for. A batch: settings and totals as lists."""
     totals = {name: plain(value) for name, value in analysis.totals.items()}
     data: dict[str, Any] = {
@@ -24,6 +27,8 @@ def analysis(analysis: Analysis, by: str | None = None) -> dict[str, Any]:
         "settings": settings(analysis),
         "totals": totals,
     }
+    if latency:
+        data["latency"] = _latency(latency)
     if is_array(analysis.macs):
         return {**data, "feasible": plain(analysis.feasible)}
     data["layers"] = [
@@ -42,12 +47,34 @@ def analysis(analysis: Analysis, by: str | None = None) -> dict[str, Any]:
             "kernel": plain(layer.kernel),
             "stride": plain(layer.stride),
             "groups": layer.groups,
+            **(_time(latency.of([layer.name]), bound=latency.bound(layer.name)) if latency else {}),
         }
         for layer in analysis.layers
     ]
     if by is not None:
-        data["groups"] = groups(analysis, by)
+        data["groups"] = groups(analysis, by, latency)
     return data
+
+
+def _latency(latency: Latency) -> dict[str, Any]:
+    from archcost.reports.latency import milliseconds
+
+    return {
+        "device": latency.device,
+        "dtype": latency.dtype,
+        "calibrated": latency.calibrated,
+        "predicted_ms": plain(milliseconds(latency.seconds)),
+        "low_ms": plain(milliseconds(latency.low)),
+        "high_ms": plain(milliseconds(latency.high)),
+        "extrapolated": plain(latency.extrapolated),
+        "network_overhead_ms": milliseconds(latency.network_seconds),
+    }
+
+
+def _time(seconds: float | None, **more: Any) -> dict[str, Any]:
+    from archcost.reports.latency import milliseconds
+
+    return {"predicted_ms": milliseconds(seconds), **more}
 
 
 def settings(analysis: Analysis) -> dict[str, Any]:
@@ -61,12 +88,16 @@ def settings(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def groups(analysis: Analysis, by: str) -> list[dict[str, Any]]:
+def groups(analysis: Analysis, by: str, latency: Latency | None = None) -> list[dict[str, Any]]:
     names = ("name", "layers", "macs", "params", "buffers", "activation_bytes", "bytes_moved", "share")
     rows = [
-        group_row(name, members, analysis.macs, analysis.batch) for name, members in group(analysis.layers, by).items()
+        group_row(name, members, analysis.macs, analysis.batch, latency)
+        for name, members in group(analysis.layers, by).items()
     ]
-    return [{name: getattr(row, name) for name in names} for row in rows]
+    return [
+        {**{name: getattr(row, name) for name in names}, **(_time(row.predicted_seconds) if latency else {})}
+        for row in rows
+    ]
 
 
 def sweep(sweep: Sweep) -> dict[str, Any]:

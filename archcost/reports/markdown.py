@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from archcost.analysis import Analysis
-from archcost.reports.columns import GROUP_COLUMNS, Column, Row
+from archcost.reports.columns import Column, Row
 from archcost.reports.content import CONVENTION, content
 
+if TYPE_CHECKING:
+    from archcost.reports.latency import Latency
 
-def analysis(analysis: Analysis, by: str | None = None) -> str:
-    report = content(analysis, by)
+
+def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> str:
+    report = content(analysis, by, latency)
     facts = table(["total", ""], report.facts)
-    kinds = _rows(GROUP_COLUMNS, [*report.kinds, report.total])
-    return (
-        f"## {report.title}\n\n{_rows(report.columns, [*report.rows, report.total])}\n{facts}\n{kinds}\n{CONVENTION}.\n"
-    )
+    kinds = _rows(report.kind_columns, report.kind_lines)
+    notes = "".join(f"\n{_escaped(note)}\n" for note in report.notes)
+    layers = _rows(report.columns, report.lines)
+    return f"## {report.title}\n\n{layers}\n{facts}\n{kinds}\n{CONVENTION}.\n{notes}"
 
 
 def _rows(columns: Sequence[Column], rows: Iterable[Row]) -> str:

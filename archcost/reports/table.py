@@ -5,23 +5,28 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from archcost.analysis import Analysis, Sweep
-from archcost.reports.columns import GROUP_COLUMNS, Column, Row
+from archcost.reports.columns import Column, Row
 from archcost.reports.content import CONVENTION, content
-from archcost.reports.units import count
+from archcost.reports.units import swept
+
+if TYPE_CHECKING:
+    from archcost.reports.latency import Latency
 
 NARROWEST = 40
 MOST_ROWS = 1000
 GAP = "  "
 
 
-def analysis(analysis: Analysis, by: str | None = None, width: int | None = None) -> str:
+def analysis(
+    analysis: Analysis, by: str | None = None, width: int | None = None, latency: Latency | None = None
+) -> str:
     """The layers (or groups), their sum, the totals and the share by kind. width: in characters, None for no limit."""
-    report = content(analysis, by)
-    table, hidden = _fitted(report.columns, [*report.rows, report.total], width, by)
-    kinds = _fitted(GROUP_COLUMNS, [*report.kinds, report.total], width, "kind")[0] if report.kinds else ""
+    report = content(analysis, by, latency)
+    table, hidden = _fitted(report.columns, report.lines, width, by)
+    kinds = _fitted(report.kind_columns, report.kind_lines, width, "kind")[0] if report.kinds else ""
     notes = CONVENTION + "."
     if analysis.batch > 1:
         notes += f" macs, flops and params are of one sample; activations and bytes of the batch of {analysis.batch}."
@@ -34,6 +39,7 @@ def analysis(analysis: Analysis, by: str | None = None, width: int | None = None
         "",
         kinds,
         _wrapped(notes, width),
+        *(_wrapped(note, width) for note in report.notes),
     ]
     return "\n".join(parts)
 
@@ -42,7 +48,7 @@ def sweep(sweep: Sweep, width: int | None = None) -> str:
     """A row for each variant; of a long sweep the first thousand."""
     rows: list[list[str]] = []
     for row in sweep.rows():
-        rows.append(["–" if cell is None else _cell(cell) for cell in row.values()])
+        rows.append(["–" if cell is None else swept(cell, name) for name, cell in row.items()])
         if len(rows) == MOST_ROWS:
             break
     header = list(sweep.columns)
@@ -132,10 +138,6 @@ def _wrapped(text: str, width: int | None) -> str:
     import textwrap
 
     return textwrap.fill(text, width) if width else text
-
-
-def _cell(cell: Any) -> str:
-    return count(cell) if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
 
 
 def _needed(lines: Sequence[Sequence[str]]) -> int:

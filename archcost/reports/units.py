@@ -35,6 +35,29 @@ def bytes_(number: float) -> str:
     return f"{number:g} B"
 
 
+def seconds(number: float) -> str:
+    """Three digits and a unit.
+
+    >>> seconds(0.00123), seconds(4.5e-05), seconds(2)
+    ('1.23 ms', '45.0 µs', '2.00 s')
+    """
+    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")):
+        if number >= factor * 0.9995:
+            return f"{_three(number / factor)} {unit}"
+    return f"{number:g} s"
+
+
+def swept(cell: Any, column: str) -> str:
+    """A figure of a sweep's table.
+
+    >>> swept(568740352, "macs"), swept(0.25, "alpha"), swept(14.638211, "predicted_ms")
+    ('568,740,352', '0.25', '14.64')
+    """
+    if column.startswith("predicted_ms"):
+        return f"{cell:.4g}"
+    return count(cell) if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+
+
 def _three(number: float) -> str:
     return f"{number:.2f}" if number < 9.995 else f"{number:.1f}" if number < 99.95 else f"{number:.0f}"
 

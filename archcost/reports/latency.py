@@ -1,0 +1,116 @@
+"""The predicted time of a model on a device: what reports show of it, and what they must say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archcost.reports import units
+
+if TYPE_CHECKING:
+    from archcost.graph import Network
+    from archcost.latency.prediction import KernelPrediction, Predictor
+    from archcost.spec.parts import Document
+    from archcost.spec.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latency:
+    """Seconds for the whole batch of samples; for a batch of models arrays in its shape, masked where none can exist.
+
+    low, high: the ends of the 80 % interval, None (masked in an array) where the profile knows none;
+    extrapolated: outside what the profile was fitted on; network_seconds: the network's own overhead, which no layer
+    has; layers: the kernels of one model by their layer. A layer that is fused or only a view has none.
+    """
+
+    device: str
+    dtype: str
+    calibrated: bool
+    seconds: Any
+    low: Any
+    high: Any
+    extrapolated: Any
+    network_seconds: float
+    layers: dict[str, KernelPrediction]
+
+    def of(self, names: Iterable[str]) -> float | None:
+        """The seconds of some layers together; None where none of them is a kernel of its own."""
+        found = [self.layers[name].seconds for name in names if name in self.layers]
+        return sum(found) if found else None
+
+    def bound(self, name: str) -> str | None:
+        """What bounds a layer's kernel."""
+        return self.layers[name].bound if name in self.layers else None
+
+
+def of_network(predictor: Predictor, network: Network, batch: int) -> Latency:
+    """The prediction for one model."""
+    total = predictor.network(network, batch)
+    extrapolated = bool(predictor.outside([network.document.name], total.macs, total.bytes, batch)[0])
+    seconds = float(total.seconds)
+    low, high = (None if end != end else float(end) for end in predictor.interval(seconds, extrapolated))
+    layers = {kernel.layer: kernel for kernel in predictor.layers(network, batch)}
+    return _latency(predictor, seconds, low, high, extrapolated, layers)
+
+
+def of_variants(predictor: Predictor, document: Document, settings: Settings, batch: int) -> Latency:
+    """The prediction for a batch of models.
+
+    Raises SpecError where none of them can exist.
+    """
+    import numpy as np
+
+    masked: Any = np.ma
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows that cannot exist have sizes of 0; they are masked
+        total = predictor.variants(document, settings, batch)
+    outside = predictor.outside([document.name], total.macs, total.bytes, batch)
+    extrapolated = masked.masked_array(
+        np.broadcast_to(outside, np.shape(total.seconds)), masked.getmaskarray(total.seconds)
+    )
+    low, high = (masked.masked_invalid(end) for end in predictor.interval(total.seconds, extrapolated.data))
+    return _latency(predictor, total.seconds, low, high, extrapolated, {})
+
+
+def _latency(
+    predictor: Predictor, seconds: Any, low: Any, high: Any, extrapolated: Any, layers: dict[str, KernelPrediction]
+) -> Latency:
+    profile, own = predictor.profile, predictor.fit.rates.network_seconds
+    return Latency(profile.name, predictor.dtype, profile.calibrated, seconds, low, high, extrapolated, own, layers)
+
+
+def milliseconds(seconds: Any) -> Any:
+    """As data has it; None stays None."""
+    return None if seconds is None else seconds * 1e3
+
+
+def facts(latency: Latency) -> list[tuple[str, str]]:
+    """The total with its interval, labelled."""
+    text = units.seconds(latency.seconds)
+    label = f"predicted time on {latency.device}"
+    if latency.low is None or latency.high is None:
+        return [(label, f"{text}, no interval")]
+    return [(f"{label}, 80 % interval", f"{text}, {units.seconds(latency.low)} … {units.seconds(latency.high)}")]
+
+
+def uncalibrated(device: str) -> str:
+    return (
+        f"{device} is not calibrated: its times are not fitted to measurements and have no interval; "
+        "`archcost calibrate` makes a profile that is."
+    )
+
+
+def notes(latency: Latency) -> list[str]:
+    """What a reader of these times must know."""
+    found = [
+        f"time: predicted for {latency.device} in {latency.dtype}, for the whole batch; a layer without one runs "
+        "inside another's kernel, or costs no time. network overhead: what the network costs besides its kernels."
+    ]
+    if not latency.calibrated:
+        found.append(uncalibrated(latency.device))
+    elif latency.extrapolated:
+        wider = "has no interval" if latency.low is None else "has a wider interval"
+        found.append(
+            f"This network lies outside what {latency.device} was fitted on: the time is extrapolated and {wider}."
+        )
+    return found

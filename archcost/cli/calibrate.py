@@ -115,9 +115,9 @@ def _fits(
         if each not in DTYPES:
             raise ArchcostError(f"{rows.table.file}: " + unknown("dtype", each, DTYPES))
         some = read({**where, "dtype": each}) if named and len(dtypes) > 1 else rows
-        make = calibration.from_points if points is not None else calibration.from_layers
-        fits[each] = make(some, each)
-        warnings += calibration.implausible(fits[each])
+        measured = (calibration.of_points if points is not None else calibration.of_layers)(some, each)
+        warnings += calibration.implausible(measured)
+        fits[each] = calibration.fitted(measured)
     return fits, warnings
 
 
@@ -156,7 +156,7 @@ def _measured(name: str, description: str, device: str, dtype: str, how: dict[st
     command = (
         f"archcost calibrate --name {name} --device {device} --dtype {dtype} --layout {how['layout']} --mode {mode}"
     )
-    return Profile(name, said, source, True, {dtype: fit}, command), warnings + calibration.implausible(fit)
+    return Profile(name, said, source, True, {dtype: fit}, command), warnings
 
 
 def _command(name: str, points: str | None, layers: str | None, where: dict[str, str]) -> str:

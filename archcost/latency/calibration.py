@@ -65,16 +65,26 @@ class _Candidate:
 
 
 def from_points(points: Points, dtype: str) -> Fit:
-    """A fit to whole networks; rows for the same point are averaged.
+    """A fit to whole networks; raises what `of_points` raises."""
+    return fitted(of_points(points, dtype))
 
-    Raises ArchcostError where fewer than five points differ.
+
+def from_layers(layers: Layers, dtype: str) -> Fit:
+    """A fit to single convolutions; raises what `of_layers` raises."""
+    return fitted(of_layers(layers, dtype))
+
+
+def of_points(points: Points, dtype: str) -> Measured:
+    """Whole networks to fit to; rows for the same point are averaged.
+
+    Raises ArchcostError where fewer than five points differ, or a time is absurd.
     """
     import numpy as np
 
     places: dict[tuple[Any, ...], list[int]] = {}
     for row in range(len(points)):
         settings = points.settings[row]
-        key = (id(points.references[points.specs[row]].document), *_key(settings), points.batches[row])
+        key = (str(points.references[points.specs[row]].document.file), *_key(settings), points.batches[row])
         places.setdefault(key, []).append(row)
     _enough(len(places), len(points), "points")
     seconds = np.array(points.seconds)
@@ -92,7 +102,7 @@ def from_points(points: Points, dtype: str) -> Fit:
         for fusion, several in parts.items():
             several.append(tables.networks(reference.document, chosen, batches, DTYPES[dtype], fusion))
     samples = {fusion: tables.joined(several) for fusion, several in parts.items()}
-    return _fitted(Measured(samples, np.array(found), _ranges(samples["fused"], points.batches)))
+    return _sane(Measured(samples, np.array(found), _ranges(samples["fused"], points.batches)))
 
 
 def from_measurements(found: Sequence[tuple[Network | Kernel, int, float]], dtype: str) -> Fit:
@@ -112,13 +122,13 @@ def from_measurements(found: Sequence[tuple[Network | Kernel, int, float]], dtyp
     ]
     samples = tables.joined(parts)
     seconds = np.array([each for *_, each in found])
-    return _fitted(Measured({"none": samples}, seconds, _ranges(samples, [batch for _, batch, _ in found])))
+    return fitted(Measured({"none": samples}, seconds, _ranges(samples, [batch for _, batch, _ in found])))
 
 
-def from_layers(layers: Layers, dtype: str) -> Fit:
-    """A fit to single convolutions; rows for the same one are averaged.
+def of_layers(layers: Layers, dtype: str) -> Measured:
+    """Single convolutions to fit to; rows for the same one are averaged.
 
-    Raises ArchcostError where fewer than five differ.
+    Raises ArchcostError where fewer than five differ, or a time is absurd.
     """
     import numpy as np
 
@@ -129,7 +139,7 @@ def from_layers(layers: Layers, dtype: str) -> Fit:
     samples = tables.single_kernels([layer_kernel(shape) for shape in places], DTYPES[dtype])
     found = np.array([sum(several) / len(several) for several in places.values()])
     batches = [shape.batch for shape in places]
-    return _fitted(Measured({"fused": samples}, found, _ranges(samples, batches)))
+    return _sane(Measured({"fused": samples}, found, _ranges(samples, batches)))
 
 
 def _taken(which: Any, size: Any) -> Any:
@@ -164,7 +174,16 @@ def _ranges(samples: Samples, batches: Sequence[int]) -> dict[str, tuple[float, 
     return {name: (float(values.min()), float(values.max())) for name, values in spans.items()}
 
 
-def _fitted(measured: Measured) -> Fit:
+def _sane(measured: Measured) -> Measured:
+    shortest, longest = measured.seconds.min(), measured.seconds.max()
+    if shortest < SHORTEST or longest > LONGEST:
+        shown = f"{shortest * 1e3:g}" if shortest < SHORTEST else f"{longest * 1e3:g}"
+        raise ArchcostError(f"a time of {shown} ms is absurd; times are milliseconds for the whole batch")
+    return measured
+
+
+def fitted(measured: Measured) -> Fit:
+    """The form that predicts held-out rows best, its rates from all rows, and what is known of its errors."""
     import numpy as np
 
     fusion = next(iter(measured.samples))
@@ -280,9 +299,11 @@ def _width(errors: Any) -> float:
 
 DESCRIBE = ("device", "processor", "runtime", "precision", "layout", "mode", "compile")
 """Columns that tell devices and their settings apart, where a file has them."""
-FASTEST_MACS, FASTEST_KERNEL = 1e15, 5e-7
+FASTEST_MACS, FASTEST_KERNEL = 1e15, 7e-7
 """No processor does more multiply-adds a second, in float32 or less; none runs a kernel in fewer seconds."""
-SLOWEST_MACS = 1e5
+SLOWEST_MACS = 1e6
+SHORTEST, LONGEST = 1e-10, 1e7
+"""Seconds beyond which a time is nothing that could be fitted."""
 
 
 def doubts(table: Table, where: Mapping[str, str]) -> list[str]:
@@ -299,15 +320,21 @@ def doubts(table: Table, where: Mapping[str, str]) -> list[str]:
     return found
 
 
-def implausible(fit: Fit) -> list[str]:
+def implausible(measured: Measured) -> list[str]:
     """Times that no processor can have, such as seconds written where milliseconds are meant."""
-    rates = fit.rates
-    if rates.macs_per_second > FASTEST_MACS:
-        rate = f"{rates.macs_per_second:.1e} multiply-adds a second"
-        return [f"these times mean {rate}, more than any processor has; are they seconds, not milliseconds?"]
-    if rates.macs_per_second < SLOWEST_MACS:
-        rate = f"{rates.macs_per_second:.1e} multiply-adds a second"
-        return [f"these times mean only {rate}; are they microseconds, not milliseconds?"]
+    import numpy as np
+
+    samples = next(iter(measured.samples.values()))
+    macs, count = np.zeros(samples.count), np.zeros(samples.count)
+    for kernel, owners in samples.groups:
+        macs += np.bincount(owners, kernel.macs, samples.count)
+        count += np.bincount(owners, minlength=samples.count)
+    rate, each = float(np.median(macs / measured.seconds)), float(np.median(measured.seconds / count))
+    if rate > FASTEST_MACS or each < FASTEST_KERNEL:
+        said = f"{rate:.1e} multiply-adds a second and {each * 1e9:.3g} ns for each kernel"
+        return [f"these times mean {said}, faster than any processor; are they seconds, not milliseconds?"]
+    if rate < SLOWEST_MACS:
+        return [f"these times mean only {rate:.1e} multiply-adds a second; are they microseconds, not milliseconds?"]
     return []
 
 

@@ -85,11 +85,14 @@ class Predictor:
 
         Raises SpecError where none can exist; rows that cannot are masked.
         """
+        import numpy as np
+
         found = parts(document, settings)
         if found[0].rows is None:
             assert found[0].network is not None
             return self.network(found[0].network, batch)
-        totals = [(part, self.network(part.network, batch)) for part in found if part.network is not None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # rows that cannot exist are masked below
+            totals = [(part, self.network(part.network, batch)) for part in found if part.network is not None]
         broken = [part for part in found if part.network is None]
         infeasible = Part.joined((part, part.network.infeasible if part.network else True) for part in found)
         return Total(

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import types
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from archcost.analysis.analysis import DTYPES
 from archcost.errors import ArchcostError
 from archcost.latency import folders
-from archcost.latency.correction import Correction
+from archcost.latency.correction import FEATURES, Correction
 from archcost.latency.formula import Rates
+from archcost.latency.kernels import FUSIONS
 from archcost.spec.names import unknown
 
 SHIPPED = Path(__file__).parents[1] / "devices"
 VERSION = 1
+LARGEST = 1e300
+WIDEST = 5.0
+"""Half an interval of log(time): a factor of 150."""
+RANGES = ("macs", "bytes", "batch")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -113,10 +119,13 @@ def read(path: Path) -> Profile:
         raise ArchcostError(f"{path}: is not YAML: {said}") from None
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ArchcostError(f"{path}: is no device profile of version {VERSION}; make one with `archcost calibrate`")
-    try:
-        return typing.cast(Profile, _value(Profile, content, "profile"))
-    except ValueError as error:
-        raise ArchcostError(f"{path}: {error}") from None
+    wrong: list[str] = []
+    profile = typing.cast(Profile, _value(Profile, content, "profile", wrong))
+    if not wrong:
+        wrong = list(_astray(profile))
+    if wrong:
+        raise ArchcostError(f"{path}: " + "; ".join(wrong))
+    return profile
 
 
 def text(profile: Profile) -> str:
@@ -128,6 +137,32 @@ def text(profile: Profile) -> str:
     return (
         "# Made by `archcost calibrate`; rates are per second, overheads in seconds, intervals in log(time).\n" + body
     )
+
+
+def _astray(profile: Profile) -> Iterator[str]:
+    """What is wrong that the types of the fields do not say."""
+    if not profile.fits:
+        yield "`profile.fits` is empty; a profile has one for each dtype"
+    for dtype, fit in profile.fits.items():
+        where = f"profile.fits.{dtype}"
+        if dtype not in DTYPES:
+            yield f"`{where}`: " + unknown("dtype", dtype, DTYPES)
+        if fit.fusion not in FUSIONS:
+            yield f"`{where}.fusion` is one of {', '.join(FUSIONS)}"
+        for name in () if fit.correction is None else fit.correction.terms:
+            if name not in FEATURES:
+                yield f"`{where}.correction.terms`: " + unknown("feature", name, FEATURES)
+        for name, (low, high) in fit.ranges.items():
+            if name not in RANGES or low > high:
+                yield f"`{where}.ranges.{name}` must be one of {', '.join(RANGES)}, the lowest first"
+        for name in ("inside", "outside"):
+            width = getattr(fit, name)
+            if width is not None and not 0 <= width <= WIDEST:
+                yield f"`{where}.{name}` must lie between 0 and {WIDEST}"
+        if fit.rates.overlap < 1:
+            yield f"`{where}.rates.overlap` must be at least 1"
+        if fit.rows < 0 or (fit.launch_seconds or 0) < 0:
+            yield f"`{where}`: rows and launch_seconds are not negative"
 
 
 def _plain(value: Any) -> Any:
@@ -142,44 +177,44 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
-    """A value as its declared type; raises ValueError that names the field."""
+def _value(kind: Any, value: Any, where: str, wrong: list[str]) -> Any:
+    """A value as its declared type; what is wrong is gathered, with the names of the fields."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
-        return None if value is None else _value(arguments[0], value, where)
+        return None if value is None else _value(arguments[0], value, where, wrong)
     if dataclasses.is_dataclass(kind):
-        return _record(kind, value, where)
+        return _record(kind, value, where, wrong)
     if origin is dict:
         if not isinstance(value, dict):
-            raise ValueError(f"`{where}` must be a mapping")
-        return {str(name): _value(arguments[1], each, f"{where}.{name}") for name, each in value.items()}
+            return wrong.append(f"`{where}` must be a mapping")
+        return {str(name): _value(arguments[1], each, f"{where}.{name}", wrong) for name, each in value.items()}
     if origin is tuple:
         if not isinstance(value, list):
-            raise ValueError(f"`{where}` must be a list")
-        return tuple(_value(arguments[0], each, f"{where}.{i}") for i, each in enumerate(value))
+            return wrong.append(f"`{where}` must be a list")
+        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+            return wrong.append(f"`{where}` must hold {len(arguments)} values")
+        return tuple(_value(arguments[0], each, f"{where}.{i}", wrong) for i, each in enumerate(value))
     if kind is float:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
-            raise ValueError(f"`{where}` must be a number")
+        if not number or not abs(value) < LARGEST:
+            return wrong.append(f"`{where}` must be a number")
         if ".rates." in where and (value < 0 or (value == 0 and not where.endswith("seconds"))):
-            raise ValueError(f"`{where}` must be greater than 0")
+            return wrong.append(f"`{where}` must be greater than 0")
         return float(value)
-    if not isinstance(value, kind):
-        raise ValueError(f"`{where}` must be {'text' if kind is str else kind.__name__}")
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        return wrong.append(f"`{where}` must be {'text' if kind is str else kind.__name__}")
     return value
 
 
-def _record(kind: Any, value: Any, where: str) -> Any:
+def _record(kind: Any, value: Any, where: str, wrong: list[str]) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"`{where}` must be a mapping")
+        return wrong.append(f"`{where}` must be a mapping")
     declared = {f.name: f for f in dataclasses.fields(kind)}
     types_ = typing.get_type_hints(kind)
-    for name in value:
-        if name not in declared:
-            raise ValueError(unknown(f"field of `{where}`", str(name), declared))
+    wrong += [unknown(f"field of `{where}`", str(name), declared) for name in value if name not in declared]
     missing = dataclasses.MISSING
     needed = [n for n, f in declared.items() if f.default is missing and f.default_factory is missing]
-    for name in needed:
-        if name not in value:
-            raise ValueError(f"`{where}` needs `{name}`")
-    return kind(**{name: _value(types_[name], each, f"{where}.{name}") for name, each in value.items()})
+    wrong += [f"`{where}` needs `{name}`" for name in needed if name not in value]
+    known = {name: each for name, each in value.items() if name in declared}
+    read = {name: _value(types_[name], each, f"{where}.{name}", wrong) for name, each in known.items()}
+    return None if wrong else kind(**read)

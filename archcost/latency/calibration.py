@@ -34,8 +34,8 @@ FEWEST = 5
 """Different points that a fit needs."""
 ENOUGH = 12
 """From so many on, forms are compared by cross-validation; below, the plain roofline is taken."""
-BETTER = 0.85
-"""Another form must bring the held-out error down to this share of the plain one's."""
+BETTER, MANY = 0.85, 100
+"""Another form must bring the held-out error down to this share of the plain one's; with many rows, below it."""
 FOLDS = 10
 SPREAD, SPREAD_WEIGHT = 0.06, 5
 """The relative error of other devices' fits, and how many points of one's own it counts as."""
@@ -190,13 +190,14 @@ def fitted(measured: Measured) -> Fit:
     chosen = _Candidate(GENERIC, fusion)
     errors = _held_out(measured, chosen)
     if len(measured) >= ENOUGH:
+        share = BETTER if len(measured) < MANY else 1.0
         for form in (GENERIC, PARALLEL):
             for another in measured.samples:
                 other = _Candidate(form, another)
                 if other == chosen:
                     continue
                 theirs = _held_out(measured, other)
-                if np.abs(np.expm1(theirs)).mean() < BETTER * np.abs(np.expm1(errors)).mean():
+                if np.abs(np.expm1(theirs)).mean() < share * np.abs(np.expm1(errors)).mean():
                     chosen, errors = other, theirs
     rates, correction = _model(measured, chosen, np.arange(len(measured)))
     families = measured.samples[fusion].families

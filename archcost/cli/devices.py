@@ -30,7 +30,13 @@ def command(name: str | None, form: str) -> None:
 
     rows: list[dict[str, Any]] = []
     for known, path in profiles.names().items():
-        profile = profiles.read(path)
+        try:
+            profile = profiles.read(path)
+        except ArchcostError as error:
+            if known == name:
+                raise
+            click.echo(f"left out: {error}", err=True)
+            continue
         for dtype, fit in profile.fits.items():
             rows.append(
                 {

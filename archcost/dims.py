@@ -140,6 +140,11 @@ class Extremes:
         return self._known[id(size)][:2]
 
 
+def taken(which: Any, size: Any) -> Any:
+    """The chosen entries of an array; a single value is the same for all."""
+    return size[which] if is_array(size) else size
+
+
 def differs(condition: Condition) -> bool:
     """Whether the condition holds anywhere."""
     return condition if isinstance(condition, bool) else bool(condition.any())

@@ -64,7 +64,7 @@ def command(
     archcost calibrate --name my-gpu --from-layers convolutions.csv
     archcost predict --device my-phone --points others.csv
     """
-    from archcost.latency import calibration, datasheets, folders, profile
+    from archcost.latency import datasheets, folders, profile
     from archcost.latency.profile import NAME, Profile
     from archcost.spec import ranges
 
@@ -81,8 +81,7 @@ def command(
     elif device is not None:
         made, warnings = _measured(name, description, device, dtype or "float32", measuring)
     else:
-        fits, warnings = _fits(points, layers, where, dtype)
-        source = calibration.source(points or layers or "", where)
+        fits, source, warnings = _fits(points, layers, where, dtype)
         made = Profile(name, description, source, True, fits, _command(name, points, layers, where))
     path = Path(output) if output else folders.devices() / f"{name}.yaml"
     if not output:
@@ -96,8 +95,8 @@ def command(
 
 def _fits(
     points: str | None, layers: str | None, where: dict[str, str], dtype: str | None
-) -> tuple[dict[str, Fit], list[str]]:
-    """A fit for each dtype that the file names, and what is doubtful about them."""
+) -> tuple[dict[str, Fit], str, list[str]]:
+    """A fit for each dtype that the file names, what they were fitted on, and what is doubtful about them."""
     from archcost.latency import calibration
     from archcost.latency import points as tables
 
@@ -118,7 +117,7 @@ def _fits(
         measured = (calibration.of_points if points is not None else calibration.of_layers)(some, each)
         warnings += calibration.implausible(measured)
         fits[each] = calibration.fitted(measured)
-    return fits, warnings
+    return fits, calibration.source(rows.table, where), warnings
 
 
 def _measured(name: str, description: str, device: str, dtype: str, how: dict[str, Any]) -> tuple[Profile, list[str]]:
@@ -147,9 +146,8 @@ def _measured(name: str, description: str, device: str, dtype: str, how: dict[st
         warnings.append(f"{left} of {len(tasks)} measurements were unstable or failed, and are left out")
     found: list[Any] = []
     for task, seconds in good:
-        alone = isinstance(task.subject, Kernel)
         shape = task.subject.conv_shape(task.batch) if isinstance(task.subject, Kernel) else None
-        found.append((layer_kernel(shape) if alone and shape else task.subject, task.batch, seconds))
+        found.append((task.subject if shape is None else layer_kernel(shape), task.batch, seconds))
     fit = calibration.from_measurements(found, dtype)
     said = description or f"{machine.name}, {mode}, {how['layout']}"
     source = f"{len(good)} measurements on {machine.name}"

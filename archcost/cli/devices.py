@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
@@ -28,30 +29,7 @@ def command(name: str | None, form: str) -> None:
     from archcost.reports import json, table
     from archcost.spec.names import unknown
 
-    rows: list[dict[str, Any]] = []
-    for known, path in profiles.names().items():
-        try:
-            profile = profiles.read(path)
-        except ArchcostError as error:
-            if known == name:
-                raise
-            click.echo(f"left out: {error}", err=True)
-            continue
-        for dtype, fit in profile.fits.items():
-            rows.append(
-                {
-                    "name": known,
-                    "dtype": dtype,
-                    "calibrated": profile.calibrated,
-                    "rows": fit.rows,
-                    "held_out": [
-                        {"family": h.family, "rows": h.rows, "error": h.error, "method": h.method} for h in fit.held_out
-                    ],
-                    "description": profile.description,
-                    "source": profile.source,
-                    "file": str(path),
-                }
-            )
+    rows = _rows(name)
     if name is not None:
         rows = [row for row in rows if row["name"] == name]
         if not rows:
@@ -66,6 +44,28 @@ def command(name: str | None, form: str) -> None:
     lines = [[r["name"], r["dtype"], str(r["rows"] or ""), *_errors(r), r["description"]] for r in rows]
     header = ["device", "dtype", "rows", "error", "unseen family", "description"]
     deliver(table.listing(header, lines, [False, False, True, True, True, False], width), None)
+
+
+def _rows(wanted: str | None) -> list[dict[str, Any]]:
+    """A row for each dtype of each profile; a broken one is left out, and said, unless it is the one wanted."""
+    from archcost.latency import profile as profiles
+
+    rows: list[dict[str, Any]] = []
+    for name, path in profiles.names().items():
+        try:
+            profile = profiles.read(path)
+        except ArchcostError as error:
+            if name == wanted:
+                raise
+            click.echo(f"left out: {error}", err=True)
+            continue
+        about = {"calibrated": profile.calibrated, "description": profile.description, "source": profile.source}
+        for dtype, fit in profile.fits.items():
+            held_out = [dataclasses.asdict(held) for held in fit.held_out]
+            rows.append(
+                {"name": name, "dtype": dtype, "rows": fit.rows, "held_out": held_out, **about, "file": str(path)}
+            )
+    return rows
 
 
 def _errors(row: dict[str, Any]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archcost.analysis.analysis import DTYPES
-from archcost.dims import is_array
+from archcost.dims import taken
 from archcost.errors import ArchcostError
 from archcost.graph import Network
 from archcost.latency import correction as corrections
@@ -96,7 +96,7 @@ def of_points(points: Points, dtype: str) -> Measured:
         kept = [i for i, row in enumerate(rows) if row in mean]
         if not kept:
             continue
-        chosen = settings.mapped(partial(_taken, kept))
+        chosen = settings.mapped(partial(taken, kept))
         batches = [points.batches[rows[i]] for i in kept]
         found += [mean[rows[i]] for i in kept]
         for fusion, several in parts.items():
@@ -140,10 +140,6 @@ def of_layers(layers: Layers, dtype: str) -> Measured:
     found = np.array([sum(several) / len(several) for several in places.values()])
     batches = [shape.batch for shape in places]
     return _sane(Measured({"fused": samples}, found, _ranges(samples, batches)))
-
-
-def _taken(which: Any, size: Any) -> Any:
-    return size[which] if is_array(size) else size
 
 
 def _key(settings: Any) -> tuple[Any, ...]:
@@ -273,7 +269,7 @@ def _model(measured: Measured, candidate: _Candidate, rows: Any) -> tuple[Rates,
         if group.kind == "elementwise":
             continue
         alone = ~samples.whole[owners]
-        single = group.mapped(partial(_taken, alone))
+        single = group.mapped(partial(taken, alone))
         time = kernel_time(single, samples.element_bytes, rates)
         for name, column in corrections.features(single, time).items():
             values[name].append(np.broadcast_to(column, owners[alone].shape))
@@ -339,12 +335,9 @@ def implausible(measured: Measured) -> list[str]:
     return []
 
 
-def source(file: str, where: Mapping[str, str]) -> str:
+def source(table: Table, where: Mapping[str, str]) -> str:
     """What a profile was fitted on: the file, the rows of it, and where they come from if a column says so."""
-    from archcost.latency import table as tables
-
-    said = Path(file).name + "".join(f", {column} = {value}" for column, value in where.items())
-    found = tables.read(file, (), where)
-    sources = dict.fromkeys(text for text in found.column("source") if text) if "source" in found else {}
-    shown = list(sources)[:3] + (["…"] if len(sources) > 3 else [])
+    said = Path(table.file).name + "".join(f", {column} = {value}" for column, value in where.items())
+    sources = list(dict.fromkeys(text for text in table.column("source") if text)) if "source" in table else []
+    shown = sources[:3] + (["…"] if len(sources) > 3 else [])
     return said + (f" ({'; '.join(shown)})" if shown else "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from archcost.analysis.analysis import DTYPES
 from archcost.analysis.rows import Part, masked, parts
-from archcost.dims import is_array
+from archcost.dims import taken
 from archcost.graph import Network
 from archcost.latency.correction import corrected
 from archcost.latency.formula import Time, kernel_time
@@ -130,7 +130,7 @@ class Predictor:
             for batch in dict.fromkeys(batches[rows].tolist()):
                 kept = np.flatnonzero(batches[rows] == batch)
                 places = np.array(rows)[kept]
-                found = self.variants(reference.document, settings.mapped(partial(_taken, kept)), batch)
+                found = self.variants(reference.document, settings.mapped(partial(taken, kept)), batch)
                 for f in fields(Total):
                     column = getattr(found, f.name)
                     if np.ma.is_masked(column):
@@ -178,7 +178,3 @@ class Predictor:
                 values = np.asarray(values, float)
                 beyond = beyond | (values * MARGIN < low) | (values > high * MARGIN)
         return beyond
-
-
-def _taken(which: Any, size: Any) -> Any:
-    return size[which] if is_array(size) else size

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from archcost.analysis.rows import parts
+from archcost.dims import taken
 from archcost.graph import Network
 from archcost.latency.correction import Correction, corrected
 from archcost.latency.formula import Rates, kernel_time
@@ -62,7 +63,7 @@ class Samples:
         for kernel, owners in self.groups:
             kept = place[owners] >= 0
             if kept.any():
-                groups.append((kernel.mapped(partial(_taken, kept)), place[owners[kept]]))
+                groups.append((kernel.mapped(partial(taken, kept)), place[owners[kept]]))
         families = [self.families[i] for i in positions]
         return Samples(len(positions), self.element_bytes, groups, self.whole[positions], families)
 
@@ -139,10 +140,6 @@ def _alone(size: Any) -> Any:
     import numpy as np
 
     return np.array([size])
-
-
-def _taken(which: Any, size: Any) -> Any:
-    return size[which]
 
 
 def _long(size: Any, owners: Any) -> Any:

@@ -10,9 +10,11 @@ import random
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archcost.cli.main import main
 from archcost.graph import build
 from archcost.latency import profile as profiles
 from archcost.latency.correction import FEATURES, Correction, Term
@@ -480,3 +482,14 @@ def test_either_points_or_layers(run, device, write):
     name = device(profile())
     refused(run("predict", "--device", name), "give either --points or --layers")
     refused(run("predict", "--device", name, "--points", path, "--layers", path), "give either --points or --layers")
+
+
+def test_float32_is_the_usual_dtype(tmp_path):
+    """A shipped profile names int8 first; what is asked without a dtype is float32."""
+    points = tmp_path / "points.csv"
+    points.write_text("spec,alpha,resolution,batch\nmobilenetv1,1,224,1\n")
+    asked = [
+        ["predict", "--device", "pixel3-cpu", "--points", str(points), *more] for more in ([], ["--dtype", "float32"])
+    ]
+    usual, named = (CliRunner().invoke(main, words).stdout for words in asked)
+    assert usual == named != CliRunner().invoke(main, [*asked[0], "--dtype", "int8"]).stdout

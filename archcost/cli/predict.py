@@ -20,7 +20,9 @@ ENDINGS = {".csv": "csv"}
 @click.option(
     "--layers", metavar="FILE", help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,…"
 )
-@click.option("--dtype", type=click.Choice(list(DTYPES)), help="[default: the profile's first]")
+@click.option(
+    "--dtype", type=click.Choice(list(DTYPES)), help="[default: float32, where the profile has it, else its first]"
+)
 @options.where_option
 @click.option("--format", "form", type=click.Choice(["csv"]), help="[default: csv]")
 @options.output_option
@@ -49,7 +51,8 @@ def command(
         raise ArchcostError("give either --points or --layers, a CSV file")
     format_of(form, output, ENDINGS, "csv")
     profile = find(device)
-    predictor = Predictor(profile, dtype or next(iter(profile.fits)))
+    usual = "float32" if "float32" in profile.fits else next(iter(profile.fits))
+    predictor = Predictor(profile, dtype or usual)
     where = ranges.assignments(conditions)
     table: Any
     if points is not None:

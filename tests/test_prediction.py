@@ -428,13 +428,18 @@ def test_single_layers(run, device, write):
         assert row["extrapolated"] == "yes"  # this profile was fitted on networks
 
 
-def test_the_dtype_is_the_profiles_first_unless_chosen(run, device, write):
+def test_the_dtype_is_float32_else_the_profiles_first_unless_chosen(run, device, write):
     half = dataclasses.replace(FIT, rates=dataclasses.replace(PHONE, network_seconds=7.0))
-    name = device(Profile("phone", "", "", True, {"float16": half, "float32": FIT}))
     path = write(HEADER + "mobilenetv1,1,224,1\n")
-    first = float(rows_of(run("predict", "--device", name, "--points", path))[0]["predicted_ms"])
-    other = float(rows_of(run("predict", "--device", name, "--points", path, "--dtype", "float32"))[0]["predicted_ms"])
-    assert other < 1000 < 7000 < first
+
+    def predicted(fits, *more):
+        name = device(Profile("phone", "", "", True, fits))
+        return float(rows_of(run("predict", "--device", name, "--points", path, *more))[0]["predicted_ms"])
+
+    both = {"float16": half, "float32": FIT}
+    assert predicted(both) == predicted(both, "--dtype", "float32") < 1000
+    assert predicted(both, "--dtype", "float16") > 7000
+    assert predicted({"float16": half, "bfloat16": FIT}) > 7000
 
 
 def refused(result, *fragments):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcost.errors import ArchcostError
-from archcost.latency import calibration, correction
+from archcost.latency import calibration, correction, evidence
 from archcost.latency import profile as profiles
 from archcost.latency.correction import FEATURES, Correction, Term
 from archcost.latency.fit import GENERIC, PARALLEL, fit
@@ -72,7 +72,7 @@ def profile_of(made):
 
 
 def fitted(write, rows, **chosen):
-    return calibration.from_points(read_points(write(csv_of(rows)), measured=True, **chosen), "float32")
+    return calibration.fitted(evidence.of_points(read_points(write(csv_of(rows)), measured=True, **chosen), "float32"))
 
 
 def predicted(made, chosen, spec="mobilenetv1"):
@@ -152,7 +152,7 @@ def test_single_layers_of_a_known_processor_are_predicted(write):
     shapes = read_layers(write(csv_of([f"{row},1" for row in rows], LAYERS))).shapes
     times = single_kernels([layer_kernel(shape) for shape in shapes], 4).seconds(truth)
     text = csv_of([f"{row},{1e3 * float(t)!r}" for row, t in zip(rows[:120], times[:120], strict=True)], LAYERS)
-    made = calibration.from_layers(read_layers(write(text), measured=True), "float32")
+    made = calibration.fitted(evidence.of_layers(read_layers(write(text), measured=True), "float32"))
     assert made.rates.parallel is not None and made.correction is not None
     assert made.families == ("single layers",) and made.rows == 120 and made.held_out[0].method == "10-fold"
     found = Predictor(profile_of(made)).single(shapes[120:])
@@ -233,7 +233,7 @@ def test_repeated_layers_count_as_their_mean(write):
     rows = random_layers(6, 3)
     twice = [f"{row},{ms}" for row in rows for ms in (1, 3)]
     fits = [
-        calibration.from_layers(read_layers(write(csv_of(these, LAYERS)), measured=True), "float32")
+        calibration.fitted(evidence.of_layers(read_layers(write(csv_of(these, LAYERS)), measured=True), "float32"))
         for these in (twice, [f"{row},2" for row in rows])
     ]
     assert fits[0] == fits[1] and fits[0].rows == 6

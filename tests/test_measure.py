@@ -25,7 +25,7 @@ from archcost.graph import build
 from archcost.latency.measurement import FAILED, OK, OUT_OF_MEMORY, UNSTABLE, Protocol, statistics
 from archcost.latency.points import read_layers, read_points
 from archcost.latency.store import Store
-from archcost.latency.subject import Kernel, Label, Task, digest
+from archcost.latency.subject import Label, SingleLayer, Task, digest
 from archcost.live import clocks, machine, measure, nvml, runnable
 from archcost.live.build import build_network
 from archcost.live.fold import fold_batch_norms
@@ -93,25 +93,25 @@ def test_the_digest_is_the_same_everywhere():
 
 def test_a_kernel_shares_the_digest_of_a_network_of_it():
     alone = network("name: x\ninput: [3, 8, 8]\nlayers:\n  - conv: {out: 8, kernel: 3}\n")
-    assert digest(Kernel.of(network(TINY).layers[0])) == digest(alone)
+    assert digest(SingleLayer.of(network(TINY).layers[0])) == digest(alone)
 
 
 def test_labels():
     label = Label.of(network("mobilenetv1", alpha="0.5", resolution=(160, 192), parameters={"depth": 0}))
     assert (label.spec, label.alpha, label.resolution) == ("mobilenetv1@depth=0", 0.5, "160x192")
-    kernels = [str(Kernel.of(layer)) for layer in network("mobilenetv1").layers]
+    kernels = [str(SingleLayer.of(layer)) for layer in network("mobilenetv1").layers]
     assert kernels[3] == "depthwise 3x3/1 32→32 @112x112 g32" and "linear @1024→1000" in kernels
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_layer_of_the_zoo_has_a_digest_and_a_text(name):
     for layer in network(name).layers:
-        kernel = Kernel.of(layer)
+        kernel = SingleLayer.of(layer)
         assert len(digest(kernel)) == 64 and str(kernel)
         shape = kernel.conv_shape(1)
         if shape is not None:
             assert shape.operator.shape(shape.input_shape) == layer.output_shape
-            assert digest(Kernel.convolution(shape)) == digest(kernel) or layer.op.bias
+            assert digest(SingleLayer.convolution(shape)) == digest(kernel) or layer.op.bias
 
 
 # The protocol, under a clock of our own
@@ -370,7 +370,7 @@ def test_numbers_keep_their_size():
 
 
 def test_measured_then_answered_from_the_store(cpu, store):
-    tasks = [task(batch=2), task(Kernel.of(network(TINY).layers[0])), task(folded=True, layout="channels_last")]
+    tasks = [task(batch=2), task(SingleLayer.of(network(TINY).layers[0])), task(folded=True, layout="channels_last")]
     first = list(measure.measure(tasks, store, cpu, protocol=QUICK))
     assert [a.stored for a in first] == [False] * 3 and len(store) == 3
     assert all(a.measurement.status == OK and 0 < a.measurement.median < 1 for a in first)

@@ -23,8 +23,9 @@ from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
 
 SCHEMA_VERSION = 1
-DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
-"""Bytes of one element."""
+DTYPES = {"float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of one element; tf32 is float32 in memory, multiplied with fewer bits."""
+DTYPE_ALIASES = {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
 LARGEST_BATCH = 1_000_000
 TOTALS = (
     "macs",

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archcost.analysis import DTYPES
 from archcost.cli import options
 from archcost.cli.measuring import live_measure, watched
 from archcost.cli.output import deliver
 from archcost.errors import ArchcostError
-from archcost.latency.kernels import layer_kernel
 from archcost.latency.measurement import LAYOUTS, MODES
-from archcost.spec.names import unknown
 
 if TYPE_CHECKING:
     from archcost.latency.profile import Fit, Profile
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--mode", type=click.Choice(MODES), help="With --device.  [default: graph on a GPU, eager on a CPU]")
 @click.option("--threads", type=int, help="Of the CPU, with --device.  [default: its physical cores]")
 @options.store_option
-@click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of the times.  [default: column dtype, else float32]")
+@click.option("--dtype", help="Of the times; with --device a list.  [default: each row's own, else float32]")
 @click.option("--description", default="", help="What the device is, in a few words.")
 @click.option("-o", "--output", metavar="FILE", help="The profile.  [default: in your data folder]")
 def command(
@@ -79,9 +76,9 @@ def command(
     if datasheet is not None:
         made = datasheets.roofline(datasheet, name, description)
     elif device is not None:
-        made, warnings = _measured(name, description, device, dtype or "float32", measuring)
+        made, warnings = _measured(name, description, device, _dtypes(dtype or "float32"), measuring)
     else:
-        fits, source, warnings = _fits(points, layers, where, dtype)
+        fits, source, warnings = _fits(points, layers, where, dtype and _dtypes(dtype)[0])
         made = Profile(name, description, source, True, fits, _command(name, points, layers, where))
     path = Path(output) if output else folders.devices() / f"{name}.yaml"
     if not output:
@@ -97,64 +94,73 @@ def _fits(
     points: str | None, layers: str | None, where: dict[str, str], dtype: str | None
 ) -> tuple[dict[str, Fit], str, list[str]]:
     """A fit for each dtype that the file names, what they were fitted on, and what is doubtful about them."""
-    from archcost.latency import calibration
+    from archcost.latency import evidence
     from archcost.latency import points as tables
+    from archcost.latency.calibration import fitted
 
-    def read(where: dict[str, str]) -> Any:
-        if points is not None:
-            return tables.read_points(points, measured=True, where=where)
-        return tables.read_layers(layers or "", measured=True, where=where)
-
-    rows = read(where)
-    warnings = calibration.doubts(rows.table, where)
-    named = "dtype" in rows.table and dtype is None
-    dtypes = list(dict.fromkeys(rows.table.column("dtype"))) if named else [dtype or "float32"]
+    rows: Any
+    gathered: Any
+    if points is not None:
+        rows, gathered = tables.read_points(points, measured=True, where=where), evidence.of_points
+    else:
+        rows, gathered = tables.read_layers(layers or "", measured=True, where=where), evidence.of_layers
+    warnings = evidence.doubts(rows.table, where)
     fits = {}
-    for each in dtypes:
-        if each not in DTYPES:
-            raise ArchcostError(f"{rows.table.file}: " + unknown("dtype", each, DTYPES))
-        some = read({**where, "dtype": each}) if named and len(dtypes) > 1 else rows
-        measured = (calibration.of_points if points is not None else calibration.of_layers)(some, each)
-        warnings += calibration.implausible(measured)
-        fits[each] = calibration.fitted(measured)
-    return fits, calibration.source(rows.table, where), warnings
+    for each, some in evidence.by_dtype(rows.table, dtype).items():
+        found = gathered(rows, each, some)
+        warnings += evidence.implausible(found)
+        fits[each] = fitted(found)
+    return fits, evidence.source(rows.table, where), warnings
 
 
-def _measured(name: str, description: str, device: str, dtype: str, how: dict[str, Any]) -> tuple[Profile, list[str]]:
+def _measured(
+    name: str, description: str, device: str, dtypes: list[str], how: dict[str, Any]
+) -> tuple[Profile, list[str]]:
     """A profile from what this machine is measured at, as far as the store has it not already."""
-    from archcost.latency import calibration, curriculum, folders
+    from archcost.latency import curriculum, evidence, folders
+    from archcost.latency.calibration import fitted
+    from archcost.latency.evidence import Timed
     from archcost.latency.measurement import OK
     from archcost.latency.profile import Profile
     from archcost.latency.store import Store
-    from archcost.latency.subject import Kernel
 
     live = live_measure()
     machine = live.find(device, how["threads"])
-    mode = how["mode"] or ("graph" if machine.is_gpu else "eager")
-    tasks = list(curriculum.tasks("cuda" if machine.is_gpu else "cpu", dtype, how["layout"], mode))
+    kind, mode = ("cuda", "graph") if machine.is_gpu else ("cpu", "eager")
+    mode = how["mode"] or mode
+    tasks = [(dtype, task) for dtype in dtypes for task in curriculum.tasks(kind, dtype, how["layout"], mode)]
     with Store(folders.store(how["store"])) as store:
         try:
-            answers = [measurement for measurement, _ in watched(live.measure(tasks, store, machine), len(tasks))]
+            answers = [m for m, _ in watched(live.measure((task for _, task in tasks), store, machine), len(tasks))]
         except KeyboardInterrupt:
             raise ArchcostError(
                 "stopped; what was measured is in the store: the same command goes on from there"
             ) from None
-    good = [(task, m.median) for task, m in zip(tasks, answers, strict=True) if m.status == OK and m.median is not None]
+    good: dict[str, list[Timed]] = {dtype: [] for dtype in dtypes}
+    for (dtype, task), answer in zip(tasks, answers, strict=True):
+        if answer.status == OK and answer.median is not None:
+            good[dtype].append(Timed(task.subject, task.batch, task.mode, answer.median))
+    total = sum(map(len, good.values()))
     warnings = []
-    if len(good) < len(tasks):
-        left = len(tasks) - len(good)
-        warnings.append(f"{left} of {len(tasks)} measurements were unstable or failed, and are left out")
-    found: list[Any] = []
-    for task, seconds in good:
-        shape = task.subject.conv_shape(task.batch) if isinstance(task.subject, Kernel) else None
-        found.append((task.subject if shape is None else layer_kernel(shape), task.batch, seconds))
-    fit = calibration.from_measurements(found, dtype)
+    if total < len(tasks):
+        warnings.append(f"{len(tasks) - total} of {len(tasks)} measurements were unstable or failed, and are left out")
+    fits = {dtype: fitted(evidence.of_measurements(some, dtype, kind)) for dtype, some in good.items()}
     said = description or f"{machine.name}, {mode}, {how['layout']}"
-    source = f"{len(good)} measurements on {machine.name}"
-    command = (
-        f"archcost calibrate --name {name} --device {device} --dtype {dtype} --layout {how['layout']} --mode {mode}"
-    )
-    return Profile(name, said, source, True, {dtype: fit}, command), warnings
+    source = f"{total} measurements on {machine.name}, PyTorch {machine.software['torch']}"
+    words = ["archcost", "calibrate", "--name", name, "--device", device, "--dtype", ",".join(dtypes)]
+    words += ["--layout", how["layout"], "--mode", mode]
+    return Profile(name, said, source, True, fits, shlex.join(words)), warnings
+
+
+def _dtypes(text: str) -> list[str]:
+    """A comma-separated list. Raises ArchcostError for unknown ones."""
+    from archcost.latency.conditions import dtype_named
+    from archcost.spec import ranges
+
+    try:
+        return list(dict.fromkeys(dtype_named(each) for each in ranges.values(text, "dtype")))
+    except ValueError as error:
+        raise ArchcostError(f"--dtype: {error}") from None
 
 
 def _command(name: str, points: str | None, layers: str | None, where: dict[str, str]) -> str:

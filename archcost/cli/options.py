@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from archcost.analysis import DTYPES
+from archcost.analysis import DTYPE_ALIASES, DTYPES
 from archcost.spec import ranges
 
 store_option = click.option(
@@ -16,6 +16,16 @@ store_option = click.option(
 where_option = click.option(
     "--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Only rows with just this value; repeatable."
 )
+
+
+class Dtype(click.Choice):  # type: ignore[type-arg]
+    """One of archcost's dtypes, also by its short name: fp16 for float16."""
+
+    def __init__(self) -> None:
+        super().__init__(list(DTYPES))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(DTYPE_ALIASES.get(value, value), param, ctx)
 
 
 def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +58,7 @@ def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--dtype",
             default="float32",
-            type=click.Choice(list(DTYPES)),
+            type=Dtype(),
             show_default=True,
             help="Of weights and activations.",
         ),

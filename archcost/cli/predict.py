@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from archcost.analysis import DTYPES
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
+from archcost.latency.measurement import MODES
 
 ENDINGS = {".csv": "csv"}
 
@@ -20,9 +20,8 @@ ENDINGS = {".csv": "csv"}
 @click.option(
     "--layers", metavar="FILE", help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,…"
 )
-@click.option(
-    "--dtype", type=click.Choice(list(DTYPES)), help="[default: float32, where the profile has it, else its first]"
-)
+@click.option("--dtype", type=options.Dtype(), help="Of all rows.  [default: each row's own, else float32]")
+@click.option("--mode", type=click.Choice(MODES), help="Of all rows.  [default: each row's own, else the profile's]")
 @options.where_option
 @click.option("--format", "form", type=click.Choice(["csv"]), help="[default: csv]")
 @options.output_option
@@ -31,19 +30,20 @@ def command(
     points: str | None,
     layers: str | None,
     dtype: str | None,
+    mode: str | None,
     conditions: tuple[str, ...],
     form: str | None,
     output: str | None,
 ) -> None:
     """Rows in, rows out, in the same order, with predicted_ms, the ends of its 80 % interval low_ms and high_ms, and
-    extrapolated: whether the row lies outside what the profile was fitted on.
+    extrapolated: whether the row lies outside what the profile was fitted on. Columns `dtype` and `mode` are heeded.
 
     \b
     archcost predict --device pixel3-cpu --points points.csv > predicted.csv
     archcost predict --device nvidia-t4 --layers layers.csv -o predicted.csv
     """
     from archcost.latency import points as tables
-    from archcost.latency.prediction import Predictor
+    from archcost.latency.prediction import Predicted, Predictor, by_row
     from archcost.latency.profile import find
     from archcost.spec import ranges
 
@@ -51,23 +51,20 @@ def command(
         raise ArchcostError("give either --points or --layers, a CSV file")
     format_of(form, output, ENDINGS, "csv")
     profile = find(device)
-    usual = "float32" if "float32" in profile.fits else next(iter(profile.fits))
-    predictor = Predictor(profile, dtype or usual)
     where = ranges.assignments(conditions)
-    table: Any
-    if points is not None:
-        networks = tables.read_points(points, where=where)
-        table, found = networks.table, predictor.points(networks)
-    else:
-        convolutions = tables.read_layers(layers or "", where=where)
-        table, found = convolutions.table, predictor.single(convolutions.shapes)
+    given: Any = tables.read_layers(layers, where=where) if layers else tables.read_points(points or "", where=where)
+
+    def predict(predictor: Predictor) -> Predicted:
+        return predictor.single(given.shapes) if layers else predictor.points(given)
+
+    found = by_row(profile, given.table, dtype, mode, predict)
     columns = {
         "predicted_ms": [_cell(s) for s in found.seconds],
         "low_ms": [_cell(s) for s in found.low],
         "high_ms": [_cell(s) for s in found.high],
         "extrapolated": ["yes" if beyond else "no" for beyond in found.outside],
     }
-    deliver(table.to_csv(columns), output)
+    deliver(given.table.to_csv(columns), output)
 
 
 def _cell(seconds: float) -> str:

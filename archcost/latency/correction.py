@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from archcost.latency.formula import Time
-from archcost.latency.kernels import Kernel
+from archcost.latency.kernels import MULTIPLYING, Kernel
 
 FEATURES = (
     "rows",
@@ -59,7 +59,7 @@ class Correction:
 
 def corrected(kernel: Kernel, time: Time, correction: Correction | None) -> Time:
     """A kernel's time with the correction, which knows only kernels with multiply-adds."""
-    if correction is None or kernel.kind == "elementwise":
+    if correction is None or kernel.kind not in MULTIPLYING:
         return time
     factor = correction.factor(kernel, time)
     return Time(*(getattr(time, f.name) * factor for f in fields(time)))

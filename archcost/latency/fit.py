@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcost.latency.formula import Parallel, Rates
+from archcost.latency.formula import Host, Parallel, Rates
 from archcost.latency.samples import Samples
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ class Form:
 
     name: str
     priors: Mapping[str, tuple[float, float]]
-    parallel: bool
     noise: float
+    parallel: bool = False
+    host: bool = False
 
     def rates(self, logs: Any, element_bytes: int) -> Rates:
         """logs: that of macs per second, then those of the ratios, in the order of the priors."""
@@ -54,6 +55,15 @@ class Form:
                 winograd_bytes_per_second=element_bytes * speed / ratio["winograd_elements"],
                 winograd_seconds=ratio["winograd_overhead"] / speed,
             )
+        host = None
+        if self.host:
+            host = Host(
+                light_seconds=ratio["light"] * ratio["kernel"] / speed,
+                norm_seconds=ratio["norm"] * ratio["kernel"] / speed,
+                packed_seconds=ratio["packed"] * ratio["kernel"] / speed,
+                switch_seconds=ratio["switch"] * ratio["kernel"] / speed,
+                window_elements_per_second=speed / ratio["window"],
+            )
         return Rates(
             network_seconds=ratio["network"] / speed,
             kernel_seconds=ratio["kernel"] / speed,
@@ -65,6 +75,7 @@ class Form:
             elementwise_bytes_per_second=element_bytes * speed / ratio["elementwise"] / ratio["activation"],
             overlap=1 + ratio["overlap"],
             parallel=cores,
+            host=host,
         )
 
 
@@ -84,8 +95,7 @@ GENERIC = Form(
         "elementwise": log(0.3, 0.3),
         "overlap": log(0.3, 2.0),
     },
-    False,
-    0.04,
+    noise=0.04,
 )
 PARALLEL = Form(
     "waves",
@@ -107,10 +117,27 @@ PARALLEL = Form(
         "winograd_elements": log(40, 1.0),
         "winograd_overhead": log(2e8, 1.5),
     },
-    True,
-    0.1,
+    noise=0.1,
+    parallel=True,
 )
-FORMS = {form.name: form for form in (GENERIC, PARALLEL)}
+HOST = Form(
+    "host",
+    {
+        **GENERIC.priors,
+        "kernel": log(1e6, 1.0),
+        "depthwise": log(2, 1.0),
+        "activation": log(20, 1.0),
+        "weight": log(8, 1.0),
+        "light": log(0.3, 1.0),
+        "norm": log(1, 0.7),
+        "packed": log(5, 1.0),
+        "switch": log(3, 1.0),
+        "window": log(150, 1.5),
+    },
+    noise=0.1,
+    host=True,
+)
+"""For single layers and networks that PyTorch runs on a CPU."""
 
 
 def fit(form: Form, samples: Samples, measured: Any, weights: Any = None, steps: int = 60) -> Rates:

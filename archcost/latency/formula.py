@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcost.latency.kernels import Kernel
+from archcost.latency.kernels import MULTIPLYING, Kernel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,27 @@ CACHED_WEIGHTS = 250_000
 """Weights that stay in a core's cache between the rows of a matrix product: 1 MiB of floats. Larger ones do not."""
 UNCACHED = 2.0
 """How many times longer a core's matrix product takes whose weights do not stay in its cache."""
+CHANNEL_BLOCK = 16
+"""Channels that oneDNN's convolutions work on at a time, in a layout of its own: one AVX-512 register of floats."""
+UNPACKED_ELEMENTS, UNPACKED_WINDOW = 20_480, 9
+"""Up to so many inputs, and positions of the kernel, PyTorch takes a single sample's ungrouped convolution as one
+matrix product, without oneDNN (`use_mkldnn` in aten/src/ATen/native/Convolution.cpp)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A CPU that PyTorch drives operator by operator, where small kernels are mostly the work around them.
+
+    light_seconds, norm_seconds: overheads of elementwise kernels, and of norms and pools; packed_seconds: what a
+    kernel costs more that repacks tensors into blocks of channels; switch_seconds: what a kernel with multiply-adds
+    costs more between others than over and over by itself; window_elements_per_second: elements that pools look at.
+    """
+
+    light_seconds: float
+    norm_seconds: float
+    packed_seconds: float
+    switch_seconds: float
+    window_elements_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,7 @@ class Rates:
     elementwise_bytes_per_second: float
     overlap: float
     parallel: Parallel | None = None
+    host: Host | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +105,57 @@ class Time:
     overhead: Any
 
 
-def kernel_time(kernel: Kernel, element_bytes: int, rates: Rates) -> Time:
-    """One kernel's time for its batch; seconds are floats, or arrays as the kernel's sizes are."""
+def kernel_time(kernel: Kernel, element_bytes: int, rates: Rates, alone: Any = False) -> Time:
+    """One kernel's time for its batch; seconds are floats, or arrays as the kernel's sizes are.
+
+    alone: whether it runs over and over by itself, rather than between the others of a network.
+    """
     import numpy as np
 
     moved = np.asarray(kernel.reads + kernel.writes, float) * element_bytes
-    if kernel.kind == "elementwise":
-        traffic = moved / rates.elementwise_bytes_per_second
-        nothing = np.zeros_like(traffic)
-        return Time(rates.kernel_seconds + traffic, nothing, nothing, traffic, rates.kernel_seconds)
+    if kernel.kind not in MULTIPLYING:
+        return _moving(kernel, moved, rates)
     weights = np.asarray(kernel.weights, float)
-    traffic = moved / rates.activation_bytes_per_second + weights * (element_bytes / rates.weight_bytes_per_second)
-    arithmetic, waste = _arithmetic(kernel, weights, rates)
-    seconds = rates.kernel_seconds + _roofline(arithmetic + waste, traffic, rates.overlap)
-    found = Time(seconds, arithmetic, waste, traffic, rates.kernel_seconds)
+    overhead: Any = rates.kernel_seconds
+    bandwidth: Any = rates.activation_bytes_per_second
+    packed: Any = False
+    if rates.host is not None:
+        packed = _packed(kernel)
+        overhead = overhead + packed * rates.host.packed_seconds + np.where(alone, 0.0, rates.host.switch_seconds)
+        bandwidth = np.where(packed, bandwidth, rates.elementwise_bytes_per_second)
+    traffic = moved / bandwidth + weights * (element_bytes / rates.weight_bytes_per_second)
+    arithmetic, waste = _arithmetic(kernel, weights, packed, rates)
+    found = Time(overhead + _roofline(arithmetic + waste, traffic, rates.overlap), arithmetic, waste, traffic, overhead)
     if kernel.tiles is None or rates.parallel is None:
         return found
     return _fastest([found, *_winograd(kernel, moved, weights, element_bytes, rates, rates.parallel)])
 
 
-def _arithmetic(kernel: Kernel, weights: Any, rates: Rates) -> tuple[Any, Any]:
+def _moving(kernel: Kernel, moved: Any, rates: Rates) -> Time:
+    """A kernel without multiply-adds."""
+    import numpy as np
+
+    traffic = moved / rates.elementwise_bytes_per_second
+    nothing = np.zeros_like(traffic)
+    overhead, looked = rates.kernel_seconds, nothing
+    if rates.host is not None:
+        overhead = rates.host.light_seconds if kernel.kind == "elementwise" else rates.host.norm_seconds
+        if kernel.kind == "pool":
+            looked = np.asarray(kernel.window * kernel.writes, float) / rates.host.window_elements_per_second
+    return Time(overhead + looked + traffic, looked, nothing, traffic, overhead)
+
+
+def _packed(kernel: Kernel) -> Any:
+    """Whether PyTorch's CPU kernels repack the tensors of a convolution."""
+    import numpy as np
+
+    window, inputs, batch = (np.asarray(size) for size in (kernel.window, kernel.reads, kernel.batch))
+    if kernel.kind == "depthwise":
+        return window > 0
+    return (window > UNPACKED_WINDOW) | ((window > 0) & ((batch > 1) | (inputs > UNPACKED_ELEMENTS)))
+
+
+def _arithmetic(kernel: Kernel, weights: Any, packed: Any, rates: Rates) -> tuple[Any, Any]:
     """Seconds at full rate, and what is wasted."""
     import numpy as np
 
@@ -110,9 +163,19 @@ def _arithmetic(kernel: Kernel, weights: Any, rates: Rates) -> tuple[Any, Any]:
     if kernel.kind == "depthwise":
         return macs / rates.depthwise_macs_per_second, np.zeros_like(macs)
     ideal = macs / (rates.macs_per_second if kernel.kind == "pointwise" else rates.dense_macs_per_second)
-    if rates.parallel is None:
-        return ideal, ideal * ((UNCACHED - 1) / (1 + (CACHED_WEIGHTS / weights) ** 2))
-    return ideal, ideal * (_padding(kernel.rows, kernel.columns, kernel.depth, rates.parallel) - 1)
+    if rates.parallel is not None:
+        return ideal, ideal * (_padding(kernel.rows, kernel.columns, kernel.depth, rates.parallel) - 1)
+    if rates.host is not None:
+        inputs = np.asarray(kernel.depth, float) / np.maximum(kernel.window, 1)
+        return ideal, ideal * packed * (_whole(inputs) * _whole(kernel.columns) - 1)
+    return ideal, ideal * ((UNCACHED - 1) / (1 + (CACHED_WEIGHTS / weights) ** 2))
+
+
+def _whole(channels: Any) -> Any:
+    """Channels in whole blocks over channels."""
+    import numpy as np
+
+    return np.ceil(np.asarray(channels, float) / CHANNEL_BLOCK) * CHANNEL_BLOCK / channels
 
 
 def _padding(rows: Any, columns: Any, depth: Any, parallel: Parallel) -> Any:

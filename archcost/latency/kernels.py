@@ -11,16 +11,19 @@ from typing import Any, Literal, TypeAlias
 
 from archcost import dims
 from archcost.dims import Dim
-from archcost.errors import Mark
 from archcost.graph import Layer, Network
 from archcost.latency.points import ConvShape
+from archcost.latency.subject import SingleLayer
 from archcost.ops.attention import Attention
 from archcost.ops.convolution import Convolution, ConvTranspose2d
 from archcost.ops.linear import Linear, MatMul
+from archcost.ops.normalization import BatchNorm, GroupNorm, LayerNorm
+from archcost.ops.pooling import Pool
 
-Kind: TypeAlias = Literal["dense", "pointwise", "depthwise", "elementwise"]
-"""A kernel's kind: a convolution over space, a matrix product, one filter a channel, or no multiply-adds at all."""
-KINDS: tuple[Kind, ...] = ("dense", "pointwise", "depthwise", "elementwise")
+Kind: TypeAlias = Literal["dense", "pointwise", "depthwise", "norm", "pool", "elementwise"]
+"""A kernel's kind: a convolution over space, a matrix product, one filter a channel; and without multiply-adds of
+their own, a norm, a pool with a window, and the rest."""
+MULTIPLYING: tuple[Kind, ...] = ("dense", "pointwise", "depthwise")
 
 FUSIONS = ("fused", "none")
 """fused: a BN or an activation that alone reads a tensor runs inside the kernel that makes it; none: on its own."""
@@ -32,7 +35,8 @@ class Kernel:
 
     macs: multiply-adds; reads, writes: activations in and out; weights: read once.
     rows × columns × depth: the matrix product that it amounts to (rows over positions and samples; columns:
-    output channels of a group; depth: what each output sums over). tiles: for a 3×3 convolution with stride 1 its
+    output channels of a group; depth: what each output sums over). window: positions of the input that an output
+    sees in each channel, 0 where nothing slides over a map. tiles: for a 3×3 convolution with stride 1 its
     output in squares of 2×2 and of 4×4, which is what Winograd's algorithms work on; None for others.
     """
 
@@ -45,12 +49,14 @@ class Kernel:
     rows: Dim = 1
     columns: Dim = 1
     depth: Dim = 1
+    window: Dim = 0
+    batch: Dim = 1
     tiles: tuple[Dim, Dim] | None = None
 
     def of(self, batch: Any) -> Kernel:
         """The same kernel for a batch; weights are read once for all samples."""
         tiles = None if self.tiles is None else (self.tiles[0] * batch, self.tiles[1] * batch)
-        grown = {name: getattr(self, name) * batch for name in ("macs", "reads", "writes", "rows")}
+        grown = {name: getattr(self, name) * batch for name in ("macs", "reads", "writes", "rows", "batch")}
         return replace(self, tiles=tiles, **grown)
 
     def mapped(self, change: Callable[[Any], Any]) -> Kernel:
@@ -59,7 +65,7 @@ class Kernel:
         return replace(self, tiles=tiles, **{name: change(getattr(self, name)) for name in SIZES})
 
 
-SIZES = ("macs", "reads", "writes", "weights", "rows", "columns", "depth")
+SIZES = ("macs", "reads", "writes", "weights", "rows", "columns", "depth", "window", "batch")
 
 
 def kernels(network: Network, fusion: str = "fused") -> list[Kernel]:
@@ -91,17 +97,22 @@ def kernel_of(layer: Layer) -> Kernel:
     reads = sum(shape.elements for shape in layer.input_shapes)
     weights = cost.params.value + cost.buffers.value
     moved = (macs, reads, y.elements, weights)
-    product = _product(layer)
+    kind, window, product = _kind(layer), _window(layer), _product(layer)
     if product is None:
-        return Kernel(layer.name, "elementwise", *moved)
+        return Kernel(layer.name, kind, *moved, window=window)
     columns, depth = product
-    return Kernel(layer.name, _kind(layer), *moved, macs // (columns * depth), columns, depth, _tiles(layer))
+    rows = macs // (columns * depth)
+    return Kernel(layer.name, kind, *moved, rows, columns, depth, window, tiles=_tiles(layer))
+
+
+def single_kernel(single: SingleLayer, batch: int) -> Kernel:
+    """A layer that runs by itself, for its batch."""
+    return kernel_of(single.layer).of(batch)
 
 
 def layer_kernel(shape: ConvShape) -> Kernel:
     """A single convolution for its batch."""
-    op, x = shape.operator, shape.input_shape
-    return kernel_of(Layer("", None, op, (), (x,), op.shape(x), Mark(1, 1))).of(shape.batch)
+    return single_kernel(SingleLayer.convolution(shape), shape.batch)
 
 
 def _product(layer: Layer) -> tuple[Dim, Dim] | None:
@@ -127,7 +138,19 @@ def _kind(layer: Layer) -> Kind:
             return "depthwise"
         if dims.differs(op.kernel[0] != 1) or dims.differs(op.kernel[1] != 1):
             return "dense"
-    return "pointwise"
+    if isinstance(op, (BatchNorm, LayerNorm, GroupNorm)):
+        return "norm"
+    if isinstance(op, Pool):
+        return "pool"
+    return "elementwise" if _product(layer) is None else "pointwise"
+
+
+def _window(layer: Layer) -> Dim:
+    op = layer.op
+    if isinstance(op, (Convolution, Pool)):
+        window: Dim = op.kernel[0] * op.kernel[1]
+        return window
+    return 1 if isinstance(op, ConvTranspose2d) else 0  # its product sums over channels alone
 
 
 def _tiles(layer: Layer) -> tuple[Dim, Dim] | None:

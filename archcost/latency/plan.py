@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from archcost.analysis.analysis import DTYPE_ALIASES
 from archcost.errors import ArchcostError, SpecError
 from archcost.graph import Network, build
 from archcost.latency import measurement
 from archcost.latency.points import Points, Reference, refer
-from archcost.latency.subject import Kernel, Label, Task, digest
+from archcost.latency.subject import Label, SingleLayer, Task, digest
 from archcost.latency.table import Problems
 from archcost.spec import ranges
 
@@ -39,7 +40,10 @@ class Layer:
 
 def choices(what: str, text: str) -> list[str]:
     """A comma-separated list of dtypes, layouts or modes. Raises ArchcostError for unknown ones."""
-    return [measurement.require(what, value, KNOWN[what]) for value in ranges.values(text, what)]
+    values = ranges.values(text, what)
+    if what == "dtype":
+        values = [DTYPE_ALIASES.get(value, value) for value in values]
+    return [measurement.require(what, value, KNOWN[what]) for value in values]
 
 
 def variants(
@@ -125,7 +129,7 @@ def layers(found: Iterable[tuple[Variant, Task]]) -> list[Layer]:
         for layer in each.network.layers:
             if not layer.op.moves_data:
                 continue
-            kernel = Kernel.of(layer)
+            kernel = SingleLayer.of(layer)
             key = (digest(kernel), task.batch, task.dtype, task.layout, task.mode, task.tf32)
             if key not in distinct:
                 own = Task(kernel, task.label, task.batch, task.dtype, task.layout, task.mode, False, task.tf32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -10,19 +10,23 @@ from typing import Any
 from archcost.analysis.analysis import DTYPES
 from archcost.analysis.rows import Part, masked, parts
 from archcost.dims import taken
+from archcost.errors import ArchcostError
 from archcost.graph import Network
+from archcost.latency import conditions
 from archcost.latency.correction import corrected
 from archcost.latency.formula import Time, kernel_time
 from archcost.latency.kernels import Kernel, kernels, layer_kernel
 from archcost.latency.points import ConvShape, Points
 from archcost.latency.profile import Fit, Profile
 from archcost.latency.samples import LAYER, single_kernels
+from archcost.latency.table import Table
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
 
 MARGIN = 1.25
 """Within so many times the range of what was fitted, a prediction is no extrapolation."""
 BOUNDS = ("compute", "waste", "memory", "overhead")
+EAGER = "eager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,32 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictor:
-    """Predicts with one profile in one dtype."""
+    """Predicts with one profile in one dtype, and in one mode: empty for that of the times that it was fitted on."""
 
     profile: Profile
     dtype: str = "float32"
+    mode: str = ""
 
     @property
     def fit(self) -> Fit:
         return self.profile.fit(self.dtype)
+
+    def check(self) -> None:
+        """Raises ArchcostError where the profile cannot predict in this dtype or mode."""
+        fit, name = self.fit, self.profile.name
+        if self.mode in ("", fit.mode) or (self.mode == EAGER and fit.launch_seconds is not None):
+            return
+        known = [fit.mode or "an unknown mode", *([EAGER] if fit.launch_seconds is not None else [])]
+        raise ArchcostError(f"{name} has no times in mode {self.mode} for {self.dtype}; it has {', '.join(known)}")
+
+    def launched(self, seconds: Any, kernels: Any) -> Any:
+        """The longer of the kernels' time and the time to launch them, where the host launches each."""
+        import numpy as np
+
+        launch = self.fit.launch_seconds
+        if self.mode != EAGER or self.fit.mode == EAGER or launch is None:
+            return seconds
+        return np.maximum(seconds, launch * kernels)
 
     def kernel(self, kernel: Kernel) -> Time:
         """The time of a kernel for its batch, corrected where the profile has a correction."""
@@ -74,11 +96,12 @@ class Predictor:
         seconds: Any = self.fit.rates.network_seconds
         macs: Any = 0
         moved: Any = 0
-        for kernel in (kernel.of(batch) for kernel in kernels(network, self.fit.fusion)):
+        running = kernels(network, self.fit.fusion)
+        for kernel in (kernel.of(batch) for kernel in running):
             seconds = seconds + self.kernel(kernel).seconds
             macs = macs + kernel.macs
             moved = moved + (kernel.reads + kernel.writes) * DTYPES[self.dtype]
-        return Total(seconds, macs, moved)
+        return Total(self.launched(seconds, len(running)), macs, moved)
 
     def variants(self, document: Document, settings: Settings, batch: int = 1) -> Total:
         """The totals of a batch of models, as arrays of its shape; of one model as numbers.
@@ -146,24 +169,25 @@ class Predictor:
 
         several = [layer_kernel(shape) for shape in shapes]
         samples = single_kernels(several, DTYPES[self.dtype])
-        seconds = samples.seconds(self.fit.rates, self.fit.correction)
+        seconds = self.launched(samples.seconds(self.fit.rates, self.fit.correction), 1)
         macs = np.array([kernel.macs for kernel in several], float)
         moved = np.array([kernel.reads + kernel.writes for kernel in several], float) * DTYPES[self.dtype]
         batches = np.array([shape.batch for shape in shapes])
-        return self._judged(Total(seconds, macs, moved), [LAYER] * len(shapes), batches)
+        return self._judged(Total(seconds, macs, moved), [LAYER] * len(shapes), batches, self.fit.single)
 
-    def _judged(self, totals: Total, families: Sequence[str], batches: Any) -> Predicted:
+    def _judged(self, totals: Total, families: Sequence[str], batches: Any, single: float | None = None) -> Predicted:
         outside = self.outside(families, totals.macs, totals.bytes, batches)
-        low, high = self.interval(totals.seconds, outside)
+        low, high = self.interval(totals.seconds, outside, single)
         return Predicted(totals.seconds, low, high, outside)
 
-    def interval(self, seconds: Any, outside: Any) -> tuple[Any, Any]:
-        """The 80 % interval; NaN where the profile does not know one."""
+    def interval(self, seconds: Any, outside: Any, single: float | None = None) -> tuple[Any, Any]:
+        """The 80 % interval; NaN where the profile does not know one. single: half of it, for single layers."""
         import numpy as np
 
         fit = self.fit
-        widths = [np.nan if width is None else width for width in (fit.inside, fit.outside)]
-        width = np.where(outside, widths[1], widths[0])
+        inside = fit.inside if single is None else single
+        beyond = fit.outside if single is None or fit.outside is None else max(single, fit.outside)
+        width = np.where(outside, np.nan if beyond is None else beyond, np.nan if inside is None else inside)
         return seconds * np.exp(-width), seconds * np.exp(width)
 
     def outside(self, families: Sequence[str], macs: Any, moved: Any, batch: Any) -> Any:
@@ -178,3 +202,30 @@ class Predictor:
                 values = np.asarray(values, float)
                 beyond = beyond | (values * MARGIN < low) | (values > high * MARGIN)
         return beyond
+
+
+def by_row(
+    profile: Profile, table: Table, dtype: str | None, mode: str | None, predict: Callable[[Predictor], Predicted]
+) -> Predicted:
+    """Predictions for a table's rows, each in its own dtype and mode; dtype, mode: for all rows instead.
+
+    predict: what a predictor says of all rows. Raises ArchcostError where the profile has no times for one of them.
+    """
+    import numpy as np
+
+    usual = "float32" if "float32" in profile.fits else next(iter(profile.fits))
+    dtypes = [dtype] * len(table) if dtype else [cell or usual for cell in conditions.dtypes(table)]
+    modes = [mode or ""] * len(table) if mode else conditions.modes(table)
+    ways = []
+    for each, how in zip(dtypes, modes, strict=True):
+        known = mode or profile.fit(each).mode  # where nobody said how the times were taken, rows cannot differ
+        ways.append((each, how if known else ""))
+    found = Predicted(*(np.zeros(len(table), kind) for kind in (float, float, float, bool)))
+    for way in dict.fromkeys(ways):
+        predictor = Predictor(profile, *way)
+        predictor.check()
+        rows = np.array([each == way for each in ways])
+        part = predict(predictor)
+        for f in fields(Predicted):
+            getattr(found, f.name)[rows] = np.broadcast_to(getattr(part, f.name), len(table))[rows]
+    return found

@@ -43,9 +43,10 @@ class Fit:
     """Rates for one dtype.
 
     fusion: whether the runtime fuses BN and activations (`fused`, `none`); inside, outside: half the width of the
-    80 % interval of log(time), for what lies within the range that was fitted, and beyond it (None: unknown);
-    families: the specs fitted on (none: single layers); ranges: of macs, bytes and batch in the fit, lowest and
-    highest; launch_seconds: what the host needs to launch one kernel, where that was measured.
+    80 % interval of log(time), for what lies within the range that was fitted, and beyond it (None: unknown); single:
+    the same for single layers, where the others are those of networks; families: the specs fitted on; ranges: of
+    macs, bytes and batch in the fit, lowest and highest; mode: how those rows ran (`graph`, `eager`, `compile`), empty
+    where nobody said; launch_seconds: what the host needs to launch one kernel in eager mode, where that was measured.
     """
 
     rates: Rates
@@ -57,6 +58,8 @@ class Fit:
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     rows: int = 0
     held_out: tuple[HeldOut, ...] = ()
+    single: float | None = None
+    mode: str = ""
     launch_seconds: float | None = None
 
 
@@ -155,7 +158,7 @@ def _astray(profile: Profile) -> Iterator[str]:
         for name, (low, high) in fit.ranges.items():
             if name not in RANGES or low > high:
                 yield f"`{where}.ranges.{name}` must be one of {', '.join(RANGES)}, the lowest first"
-        for name in ("inside", "outside"):
+        for name in ("inside", "outside", "single"):
             width = getattr(fit, name)
             if width is not None and not 0 <= width <= WIDEST:
                 yield f"`{where}.{name}` must lie between 0 and {WIDEST}"

@@ -48,8 +48,18 @@ class Samples:
 
         total = np.where(self.whole, rates.network_seconds, 0.0)
         for kernel, owners in self.groups:
-            seconds = corrected(kernel, kernel_time(kernel, self.element_bytes, rates), correction).seconds
+            time = kernel_time(kernel, self.element_bytes, rates, ~self.whole[owners])
+            seconds = corrected(kernel, time, correction).seconds
             total += np.bincount(owners, seconds, self.count)
+        return total
+
+    def kernels(self) -> Floats:
+        """How many kernels each runs."""
+        import numpy as np
+
+        total = np.zeros(self.count)
+        for _, owners in self.groups:
+            total += np.bincount(owners, minlength=self.count)
         return total
 
     def chosen(self, which: Any) -> Samples:

@@ -10,6 +10,7 @@ from typing import Any
 
 from archcost import dims
 from archcost.dims import Ratio
+from archcost.errors import Mark
 from archcost.graph import INPUT, Layer, Network
 from archcost.latency.points import ConvShape
 from archcost.ops.base import Nary, Recipe, Unary
@@ -17,24 +18,29 @@ from archcost.shape import TensorShape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
-    """One operator on inputs of given shapes, alone."""
+class SingleLayer:
+    """One operator on inputs of given shapes, run by itself."""
 
     op: Unary | Nary
     input_shapes: tuple[TensorShape, ...]
 
     @classmethod
-    def of(cls, layer: Layer) -> Kernel:
+    def of(cls, layer: Layer) -> SingleLayer:
         return cls(layer.op, layer.input_shapes)
 
     @classmethod
-    def convolution(cls, shape: ConvShape) -> Kernel:
+    def convolution(cls, shape: ConvShape) -> SingleLayer:
         return cls(shape.operator, (shape.input_shape,))
 
     @property
     def source(self) -> Any:
         """What the operator's rules take: one shape, or a tuple of several."""
         return self.input_shapes if isinstance(self.op, Nary) else self.input_shapes[0]
+
+    @property
+    def layer(self) -> Layer:
+        """It as a layer of a network, without a name."""
+        return Layer("", None, self.op, (), self.input_shapes, self.op.shape(self.source), Mark(1, 1))
 
     @property
     def recipe(self) -> Recipe:
@@ -63,7 +69,7 @@ class Kernel:
         return f"{self.op.kind} {kh}x{kw}/{stride} {channels} @{height}x{width} g{shape.groups}"
 
 
-Subject = Network | Kernel
+Subject = Network | SingleLayer
 
 
 def digest(subject: Subject) -> str:
@@ -71,7 +77,7 @@ def digest(subject: Subject) -> str:
 
     Names, comments and multipliers do not enter it, so two α that round to the same channels share one.
     """
-    if isinstance(subject, Kernel):
+    if isinstance(subject, SingleLayer):
         shapes: Iterable[TensorShape] = subject.input_shapes
         nodes = [(subject.recipe, range(len(subject.input_shapes)))]
     else:

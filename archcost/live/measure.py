@@ -18,7 +18,7 @@ from archcost.errors import ArchcostError
 from archcost.latency import measurement
 from archcost.latency.measurement import FAILED, OK, OUT_OF_MEMORY, UNSTABLE, Measurement, Protocol
 from archcost.latency.store import Store
-from archcost.latency.subject import Kernel, Task, digest
+from archcost.latency.subject import SingleLayer, Task, digest
 from archcost.live.clocks import Clock, Forward, GraphClock, HostClock, graph_clock
 from archcost.live.machine import Machine, find, first_line
 from archcost.live.runnable import runnable
@@ -90,7 +90,7 @@ def _checked(task: Task, machine: Machine) -> Task:
 def labels(task: Task, machine: Machine, protocol: Protocol) -> dict[str, Any]:
     """What is known of a measurement before it is made, by the fields' names."""
     subject, label = task.subject, task.label
-    shape = subject.conv_shape(task.batch) if isinstance(subject, Kernel) else None
+    shape = subject.conv_shape(task.batch) if isinstance(subject, SingleLayer) else None
     cells: Mapping[str, Any] = shape.cells() if shape else {}
     numbers = {name: int(cells[name]) if shape else None for name in ("in_channels", "out_channels", "groups")}
     texts = {name: cells.get(name) for name in ("kernel", "input_size", "stride", "padding")}
@@ -99,8 +99,8 @@ def labels(task: Task, machine: Machine, protocol: Protocol) -> dict[str, Any]:
         "alpha": label.alpha,
         "resolution": label.resolution,
         "parameters": dict(label.parameters),
-        "layer": str(subject) if isinstance(subject, Kernel) else None,
-        "kind": subject.op.kind if isinstance(subject, Kernel) else None,
+        "layer": str(subject) if isinstance(subject, SingleLayer) else None,
+        "kind": subject.op.kind if isinstance(subject, SingleLayer) else None,
         **numbers,
         **texts,
         "digest": digest(subject),

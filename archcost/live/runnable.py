@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archcost.latency.subject import Kernel, Task
+from archcost.latency.subject import SingleLayer, Task
 from archcost.live.build import build_module, build_network
 from archcost.live.fold import fold_batch_norms
 from archcost.live.machine import first_line
@@ -28,7 +28,7 @@ def runnable(task: Task, device: torch.device) -> tuple[Callable[[], object], in
         torch.manual_seed(SEED)
         module, shapes = _module(task, device)
         settle(module, shapes, device)
-        if task.folded and not isinstance(task.subject, Kernel):
+        if task.folded and not isinstance(task.subject, SingleLayer):
             fold_batch_norms(module)  # type: ignore[arg-type]
         kind: torch.dtype = getattr(torch, task.dtype)
         inputs = [torch.randn(task.batch, *shape, device=device).to(kind) for shape in shapes]
@@ -36,7 +36,7 @@ def runnable(task: Task, device: torch.device) -> tuple[Callable[[], object], in
     if task.layout == "channels_last":
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         inputs = [x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs]
-    kernels = len(task.subject.layers) if not isinstance(task.subject, Kernel) else 1
+    kernels = len(task.subject.layers) if not isinstance(task.subject, SingleLayer) else 1
     called = _compiled(module, inputs) if task.mode == "compile" else module
     return lambda: called(*inputs), kernels
 
@@ -56,7 +56,7 @@ def _compiled(module: nn.Module, inputs: list[Tensor]) -> Callable[..., Any]:
 
 
 def _module(task: Task, device: torch.device) -> tuple[nn.Module, tuple[TensorShape, ...]]:
-    if isinstance(task.subject, Kernel):
+    if isinstance(task.subject, SingleLayer):
         with torch.device(device):
             return build_module(task.subject.recipe).eval(), task.subject.input_shapes
     return build_network(task.subject, str(device)), (task.subject.input_shape,)

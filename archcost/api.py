@@ -164,15 +164,17 @@ class Model:
         inplace: bool = True,
         parameters: Mapping[str, Any] | None = None,
         device: str | Path | None = None,
+        mode: str = "",
     ) -> Analysis:
         """Exact costs at the given settings.
 
         Arrays for alpha, rho, resolution or parameters broadcast: the result's totals are then arrays.
-        resolution: one size, or (height, width). device: a profile's name or file, for predicted times.
+        resolution: one size, or (height, width). device: a profile's name or file, for predicted times; mode: how
+        it runs there (`graph`, `eager`), if not as the profile's own measurements did.
         Raises ArchcostError (SpecError with all problems).
         """
         settings = self._merged(alpha, rho, resolution, parameters)
-        predictor = None if device is None else _predictor(device, dtype)
+        predictor = None if device is None else _predictor(device, dtype, mode)
         return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace, predictor=predictor)
 
     def sweep(
@@ -185,11 +187,12 @@ class Model:
         inplace: bool = True,
         parameters: Mapping[str, Any] | None = None,
         device: str | Path | Iterable[str | Path] | None = None,
+        mode: str = "",
     ) -> Sweep:
         """Every combination of the given values: a row for each variant.
 
         Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
-        device: one or several profiles, by name or file; each adds a column of predicted times.
+        device: one or several profiles, by name or file; each adds a column of predicted times; mode: as for analyze.
         """
         fixed = self._merged(None, None, None, None)
         chosen = {name: _values(values, name) for name, values in (parameters or {}).items()}
@@ -205,7 +208,7 @@ class Model:
             batch,
             dtype,
             inplace,
-            predictors=_predictors(device, dtype),
+            predictors=_predictors(device, dtype, mode),
         )
 
     def validate(self, **settings: Any) -> Validation:
@@ -231,21 +234,21 @@ class Model:
         }
 
 
-def _predictor(device: str | Path, dtype: str) -> Predictor:
-    """Raises ArchcostError where there is no such device, or none for the dtype."""
+def _predictor(device: str | Path, dtype: str, mode: str) -> Predictor:
+    """Raises ArchcostError where there is no such device, or none for the dtype or mode."""
     from archcost.latency.prediction import Predictor
     from archcost.latency.profile import find
 
     if dtype not in _analysis.DTYPES:
         raise ArchcostError(unknown("dtype", str(dtype), _analysis.DTYPES))
-    profile = find(str(device))
-    profile.fit(dtype)
-    return Predictor(profile, dtype)
+    predictor = Predictor(find(str(device)), dtype, mode)
+    predictor.check()
+    return predictor
 
 
-def _predictors(device: str | Path | Iterable[str | Path] | None, dtype: str) -> list[Predictor]:
+def _predictors(device: str | Path | Iterable[str | Path] | None, dtype: str, mode: str) -> list[Predictor]:
     devices = [] if device is None else [device] if isinstance(device, (str, Path)) else list(device)
-    found = [_predictor(name, dtype) for name in devices]
+    found = [_predictor(name, dtype, mode) for name in devices]
     names = [predictor.profile.name for predictor in found]
     for name in names:
         if names.count(name) > 1:

@@ -21,6 +21,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option(
     "--device", metavar="NAME", help="Predict times on it: a name of `archcost devices`, or a profile's file."
 )
+@options.mode_option
 @click.option("--by", type=click.Choice(["block", "kind"]), help="Sum the layers of each block or kind.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
@@ -31,6 +32,7 @@ def command(
     resolution: str | None,
     assignments: tuple[str, ...],
     device: str | None,
+    mode: str | None,
     by: str | None,
     form: str | None,
     output: str | None,
@@ -48,7 +50,8 @@ def command(
     archcost analyze resnet50 --batch 32 --dtype float16 -o resnet50.json
     archcost analyze mobilenetv1 --device pixel3-cpu --by block
     """
-    analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory, device=device)
+    settings = options.chosen(alpha, rho, resolution, assignments)
+    analysis = load(spec).analyze(**settings, **memory, device=device, mode=mode or "")
     form = format_of(form, output, ENDINGS, "table")
     if form == "json":
         from archcost.reports import json

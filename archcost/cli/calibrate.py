@@ -129,9 +129,11 @@ def _measured(
     kind, mode = ("cuda", "graph") if machine.is_gpu else ("cpu", "eager")
     mode = how["mode"] or mode
     tasks = [(dtype, task) for dtype in dtypes for task in curriculum.tasks(kind, dtype, how["layout"], mode)]
+    protocol = curriculum.PROTOCOLS[kind]
     with Store(folders.store(how["store"])) as store:
+        running = live.measure((task for _, task in tasks), store, machine, protocol=protocol)
         try:
-            answers = [m for m, _ in watched(live.measure((task for _, task in tasks), store, machine), len(tasks))]
+            answers = [measurement for measurement, _ in watched(running, len(tasks))]
         except KeyboardInterrupt:
             raise ArchcostError(
                 "stopped; what was measured is in the store: the same command goes on from there"

@@ -17,6 +17,12 @@ where_option = click.option(
     "--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Only rows with just this value; repeatable."
 )
 
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(("eager", "graph", "compile")),
+    help="How it runs on the device.  [default: as what the profile was fitted on]",
+)
+
 
 class Dtype(click.Choice):  # type: ignore[type-arg]
     """One of archcost's dtypes, also by its short name: fp16 for float16."""

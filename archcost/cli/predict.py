@@ -9,7 +9,6 @@ import click
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
-from archcost.latency.measurement import MODES
 
 ENDINGS = {".csv": "csv"}
 
@@ -21,7 +20,7 @@ ENDINGS = {".csv": "csv"}
     "--layers", metavar="FILE", help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,…"
 )
 @click.option("--dtype", type=options.Dtype(), help="Of all rows.  [default: each row's own, else float32]")
-@click.option("--mode", type=click.Choice(MODES), help="Of all rows.  [default: each row's own, else the profile's]")
+@options.mode_option
 @options.where_option
 @click.option("--format", "form", type=click.Choice(["csv"]), help="[default: csv]")
 @options.output_option

@@ -31,6 +31,7 @@ ENDINGS = {".csv": "csv", ".json": "json", ".npz": "npz"}
     metavar="NAME",
     help="Predict times on it: a name of `archcost devices`, or a profile's file; repeatable.",
 )
+@options.mode_option
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
 def command(
@@ -39,6 +40,7 @@ def command(
     resolution: str | None,
     assignments: tuple[str, ...],
     devices: tuple[str, ...],
+    mode: str | None,
     form: str | None,
     output: str | None,
     **memory: Any,
@@ -62,6 +64,7 @@ def command(
         sizes,
         parameters={name: ranges.values(text, name) for name, text in ranges.assignments(assignments).items()},
         device=devices,
+        mode=mode or "",
         **memory,
     )
     if sweep.infeasible == len(sweep):

@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 
 from archcost.graph import Network, build
+from archcost.latency.measurement import Protocol
 from archcost.latency.points import ConvShape, refer
 from archcost.latency.subject import Label, SingleLayer, Subject, Task
 from archcost.ops.activation import HardSwish, ReLU, Sigmoid
@@ -49,11 +50,13 @@ NETWORKS = (
     ("googlenet", ((1, 160),)),
     ("squeezenet1_1", ((1, 224), (1, 128))),
 )
+PROTOCOLS = {"cpu": Protocol.on("cpu"), "cuda": Protocol.on("cuda", warm_up_seconds=0.2, seconds=0.2)}
+"""On a GPU, which is steadier, each takes less time: there are more of them."""
 LARGEST = {"cpu": 1.5e9, "cuda": 3e11}
 """Multiply-adds of the largest layer's batch: what keeps a measurement to a second or so."""
 BATCHES = {"cpu": (1,), "cuda": (1, 8, 32, 128)}
-CONVOLUTIONS = {"cpu": 70, "cuda": 350}
-REST = {"cpu": 40, "cuda": 80}
+CONVOLUTIONS = {"cpu": 70, "cuda": 240}
+REST = {"cpu": 40, "cuda": 48}
 """Layers that are no convolutions."""
 
 

@@ -77,14 +77,17 @@ class Predictor:
         known = [fit.mode or "an unknown mode", *([EAGER] if fit.launch_seconds is not None else [])]
         raise ArchcostError(f"{name} has no times in mode {self.mode} for {self.dtype}; it has {', '.join(known)}")
 
+    @property
+    def launch_seconds(self) -> float | None:
+        """What the host needs to launch a kernel, where it launches each and the kernels' own time is known."""
+        return self.fit.launch_seconds if self.mode == EAGER != self.fit.mode else None
+
     def launched(self, seconds: Any, kernels: Any) -> Any:
         """The longer of the kernels' time and the time to launch them, where the host launches each."""
         import numpy as np
 
-        launch = self.fit.launch_seconds
-        if self.mode != EAGER or self.fit.mode == EAGER or launch is None:
-            return seconds
-        return np.maximum(seconds, launch * kernels)
+        launch = self.launch_seconds
+        return seconds if launch is None else np.maximum(seconds, launch * kernels)
 
     def kernel(self, kernel: Kernel) -> Time:
         """The time of a kernel for its batch, corrected where the profile has a correction."""

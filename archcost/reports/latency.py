@@ -20,8 +20,9 @@ class Latency:
     """Seconds for the whole batch of samples; for a batch of models arrays in its shape, masked where none can exist.
 
     low, high: the ends of the 80 % interval, None (masked in an array) where the profile knows none;
-    extrapolated: outside what the profile was fitted on; network_seconds: the network's own overhead, which no layer
-    has; layers: the kernels of one model by their layer. A layer that is fused or only a view has none.
+    extrapolated: outside what the profile was fitted on; network_seconds: what no layer has, the network's own
+    overhead and in eager mode what its kernels wait for launches; layers: the kernels of one model by their layer.
+    A layer that is fused or only a view has none.
     """
 
     device: str
@@ -51,7 +52,10 @@ def of_network(predictor: Predictor, network: Network, batch: int) -> Latency:
     seconds = float(total.seconds)
     low, high = (None if end != end else float(end) for end in predictor.interval(seconds, extrapolated))
     layers = {kernel.layer: kernel for kernel in predictor.layers(network, batch)}
-    return _latency(predictor, seconds, low, high, extrapolated, layers)
+    own = predictor.fit.rates.network_seconds
+    if predictor.launch_seconds is not None:
+        own = seconds - sum(kernel.seconds for kernel in layers.values())
+    return _latency(predictor, seconds, low, high, extrapolated, layers, own)
 
 
 def of_variants(predictor: Predictor, document: Document, settings: Settings, batch: int) -> Latency:
@@ -69,13 +73,19 @@ def of_variants(predictor: Predictor, document: Document, settings: Settings, ba
         np.broadcast_to(outside, np.shape(total.seconds)), masked.getmaskarray(total.seconds)
     )
     low, high = (masked.masked_invalid(end) for end in predictor.interval(total.seconds, extrapolated.data))
-    return _latency(predictor, total.seconds, low, high, extrapolated, {})
+    return _latency(predictor, total.seconds, low, high, extrapolated, {}, predictor.fit.rates.network_seconds)
 
 
 def _latency(
-    predictor: Predictor, seconds: Any, low: Any, high: Any, extrapolated: Any, layers: dict[str, KernelPrediction]
+    predictor: Predictor,
+    seconds: Any,
+    low: Any,
+    high: Any,
+    extrapolated: Any,
+    layers: dict[str, KernelPrediction],
+    own: float,
 ) -> Latency:
-    profile, own = predictor.profile, predictor.fit.rates.network_seconds
+    profile = predictor.profile
     return Latency(profile.name, predictor.dtype, profile.calibrated, seconds, low, high, extrapolated, own, layers)
 
 
@@ -104,7 +114,8 @@ def notes(latency: Latency) -> list[str]:
     """What a reader of these times must know."""
     found = [
         f"time: predicted for {latency.device} in {latency.dtype}, for the whole batch; a layer without one runs "
-        "inside another's kernel, or costs no time. network overhead: what the network costs besides its kernels."
+        "inside another's kernel, or costs no time. network overhead: what the network costs besides its kernels, such "
+        "as waiting for their launches in eager mode."
     ]
     if not latency.calibrated:
         found.append(uncalibrated(latency.device))

@@ -8,10 +8,11 @@ cd "$(dirname "$0")/../.."
 name=$1 store=$2 device=${3:-cuda}
 archcost() { python3 -m archcost "$@"; }
 modes=graph,eager
-[ "$device" = cpu ] && modes=eager
+dtypes=float32,tf32,float16,bfloat16
+[ "$device" = cpu ] && modes=eager dtypes=float32
 
-# The kernels and networks that the profile is fitted to.
-archcost calibrate --name "$name" --device "$device" --store "$store" -o "$name.yaml"
+# The layers and networks that the profile is fitted to.
+archcost calibrate --name "$name" --device "$device" --dtype $dtypes --store "$store" -o "$name.yaml"
 
 # MobileNetV1 over width and resolution; TF32 is a choice of float32 alone.
 grid=(--alpha 0.25:1:0.25 --resolution 128:224:32 --batch 1,32,256 --mode $modes)

@@ -174,6 +174,7 @@ class Model:
         Raises ArchcostError (SpecError with all problems).
         """
         settings = self._merged(alpha, rho, resolution, parameters)
+        _need_device(mode, device)
         predictor = None if device is None else _predictor(device, dtype, mode)
         return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace, predictor=predictor)
 
@@ -194,6 +195,7 @@ class Model:
         Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
         device: one or several profiles, by name or file; each adds a column of predicted times; mode: as for analyze.
         """
+        _need_device(mode, device)
         fixed = self._merged(None, None, None, None)
         chosen = {name: _values(values, name) for name, values in (parameters or {}).items()}
         alphas = _values(alpha, "alpha") if alpha is not None else [fixed["alpha"]]
@@ -244,6 +246,11 @@ def _predictor(device: str | Path, dtype: str, mode: str) -> Predictor:
     predictor = Predictor(find(str(device)), dtype, mode)
     predictor.check()
     return predictor
+
+
+def _need_device(mode: str, device: Any) -> None:
+    if mode and not device:
+        raise ArchcostError(f"mode {mode} is how a network runs on a device; name one (--device)")
 
 
 def _predictors(device: str | Path | Iterable[str | Path] | None, dtype: str, mode: str) -> list[Predictor]:

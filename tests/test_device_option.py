@@ -17,7 +17,7 @@ import pytest
 import archcost
 from archcost.errors import ArchcostError
 from archcost.latency.formula import Rates
-from archcost.latency.prediction import BOUNDS
+from archcost.latency.prediction import BOUNDS, FARTHER
 from archcost.latency.profile import Fit, Profile, text
 from archcost.reports import content, table
 
@@ -84,7 +84,8 @@ def test_layers_and_overhead_sum_to_the_total(run, board):
 def test_latency_names_its_device_and_interval(run, board):
     latency = data(run, "analyze", "mobilenetv1", "--device", board)["latency"]
     assert list(latency) == [
-        "device", "dtype", "calibrated", "predicted_ms", "low_ms", "high_ms", "extrapolated", "network_overhead_ms",
+        "device", "dtype", "mode", "calibrated",
+        "predicted_ms", "low_ms", "high_ms", "extrapolated", "network_overhead_ms",
     ]  # fmt: skip
     assert (latency["device"], latency["dtype"], latency["calibrated"]) == ("board", "float32", True)
     assert latency["extrapolated"] is False
@@ -93,10 +94,10 @@ def test_latency_names_its_device_and_interval(run, board):
 
 
 def test_what_was_not_fitted_is_extrapolated_and_said(run, board):
-    for words in (["mobilenetv2"], ["mobilenetv1", "--batch", 8]):
+    for words, width in ((["mobilenetv2"], 0.2), (["mobilenetv1", "--batch", 8], 0.2 + FARTHER * math.log(8))):
         latency = data(run, "analyze", *words, "--device", board)["latency"]
         assert latency["extrapolated"] is True
-        assert latency["high_ms"] == pytest.approx(latency["predicted_ms"] * math.exp(0.2))
+        assert latency["high_ms"] == pytest.approx(latency["predicted_ms"] * math.exp(width))
         assert "lies outside what board was fitted on" in run("analyze", *words, "--device", board).stdout
     assert "outside" not in run("analyze", "mobilenetv1", "--device", board).stdout
 

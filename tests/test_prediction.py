@@ -21,7 +21,7 @@ from archcost.latency.correction import FEATURES, Correction, Term
 from archcost.latency.formula import Parallel, Rates, kernel_time
 from archcost.latency.kernels import kernels, layer_kernel
 from archcost.latency.points import ConvShape
-from archcost.latency.prediction import BOUNDS, Predictor
+from archcost.latency.prediction import BOUNDS, Predictor, Total
 from archcost.latency.profile import Fit, Profile
 from archcost.spec import zoo
 from archcost.spec.document import read
@@ -342,7 +342,8 @@ def test_features_of_kernels_are_the_ones_declared():
     ],
 )
 def test_outside_what_was_fitted(family, macs, moved, batch, outside):
-    found = Predictor(profile()).outside([family], np.array([macs]), np.array([moved]), np.array([batch]))
+    total = Total(np.array([1.0]), np.array([macs]), np.array([moved]))
+    found = Predictor(profile()).judged(total, [family], np.array([batch])).outside
     assert found.tolist() == [outside]
 
 

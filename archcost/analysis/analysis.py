@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -172,6 +173,22 @@ class Analysis:
     def feasible(self) -> Any:
         """Whether each model of a batch can exist; where not, its figures are masked."""
         return dims.negated(self._infeasible)
+
+    @cached_property
+    def networks(self) -> Any:
+        """The number of each model's network: models of a batch with one number are the same network, under two α
+        that round to the same widths."""
+        import numpy as np
+
+        numbered = []
+        first = 0
+        for part in self._parts:
+            if part.rows is None:
+                return 0
+            count = math.prod(part.rows.grid)
+            numbered.append((part, np.arange(first, first + count).reshape(part.rows.grid)))
+            first += count
+        return Part.joined(numbered)
 
     @cached_property
     def totals(self) -> dict[str, Any]:

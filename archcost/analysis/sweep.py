@@ -71,16 +71,7 @@ class Sweep:
         return len(self.alphas), len(self.resolutions)
 
     def _settings(self, parameters: dict[str, Any]) -> Settings:
-        """All α and resolutions, as a grid, at one combination of parameters."""
-        import numpy as np
-
-        single = [settle(self.document, alpha=alpha, parameters=parameters) for alpha in self.alphas]
-        sizes = [settle(self.document, rho=self.rho, resolution=size).resolution for size in self.resolutions]
-        resolution: Any = None
-        if sizes[0] is not None:
-            heights, widths = (np.array([size[axis] for size in sizes if size])[None, :] for axis in (0, 1))
-            resolution = (heights, heights if (heights == widths).all() else widths)
-        return Settings(_column([settings.alpha for settings in single]), resolution, single[0].parameters)
+        return grid(self.document, self.alphas, self.resolutions, parameters, self.rho)
 
     def _given(self, settings: Settings) -> dict[str, Any]:
         """The columns of the settings."""
@@ -117,6 +108,28 @@ class Sweep:
         masked: Any = np.ma
         missing = {name: masked.masked_all_like(column) for name, column in complete.items()}
         return [table or missing for table in tables]
+
+
+def grid(
+    document: Document,
+    alphas: Sequence[Any],
+    resolutions: Sequence[Any],
+    parameters: Mapping[str, Any],
+    rho: Any = None,
+) -> Settings:
+    """All α, down, and resolutions, across, at one combination of parameters: arrays (A, 1) and (1, R).
+
+    Raises ArchcostError for values that no model of this spec can have.
+    """
+    import numpy as np
+
+    single = [settle(document, alpha=alpha, parameters=parameters) for alpha in alphas]
+    sizes = [settle(document, rho=rho, resolution=size).resolution for size in resolutions]
+    resolution: Any = None
+    if sizes[0] is not None:
+        heights, widths = (np.array([size[axis] for size in sizes if size])[None, :] for axis in (0, 1))
+        resolution = (heights, heights if (heights == widths).all() else widths)
+    return Settings(_column([settings.alpha for settings in single]), resolution, single[0].parameters)
 
 
 def _column(values: list[Any]) -> Any:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +19,19 @@ from archcost.errors import ArchcostError
 from archcost.latency.measurement import LAYOUTS, MODES
 
 if TYPE_CHECKING:
+    from archcost.latency.measurement import Measurement
     from archcost.latency.profile import Fit, Profile
+    from archcost.latency.subject import Task
 
 
 @click.command(name="calibrate", short_help="Make a device's profile from measured times.")
 @click.option("--name", required=True, help="The profile's name, for `--device` later.")
-@click.option("--from", "points", metavar="FILE", help="A CSV of networks: spec,alpha,resolution,batch,latency_ms.")
+@click.option("--from", "points", metavar="FILE", help="A CSV of networks: spec, alpha, resolution, batch, latency_ms.")
 @click.option(
     "--from-layers",
     "layers",
     metavar="FILE",
-    help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,stride,padding,milliseconds.",
+    help="A CSV of convolutions: batch, in_channels, out_channels, kernel, input_size, stride, padding, milliseconds.",
 )
 @options.where_option
 @click.option("--datasheet", metavar="FILE", help="A CSV of datasheets: no times, a roofline without calibration.")
@@ -56,7 +62,7 @@ def command(
 
     \b
     archcost calibrate --name my-phone --from points.csv
-    archcost calibrate --name rk3399 --from all.csv --where runtime="TFLite v1.15.0-rc2" -o rk3399.yaml
+    archcost calibrate --name rk3399 --from all.csv --where runtime=TFLite
     archcost calibrate --name here --device cpu
     archcost calibrate --name my-gpu --from-layers convolutions.csv
     archcost predict --device my-phone --points others.csv
@@ -72,14 +78,21 @@ def command(
             "give one of --from, --from-layers and --datasheet, a CSV file; or --device to measure here"
         )
     where = ranges.assignments(conditions)
+    dtypes = [] if dtype is None else _dtypes(dtype)
+    if device is None and len(dtypes) > 1:
+        raise ArchcostError("--dtype: one for all rows of a file; several go with --device")
+    if where and points is None and layers is None:
+        raise ArchcostError("--where chooses rows of --from or --from-layers")
     warnings: list[str] = []
     if datasheet is not None:
         made = datasheets.roofline(datasheet, name, description)
     elif device is not None:
-        made, warnings = _measured(name, description, device, _dtypes(dtype or "float32"), measuring)
+        made, warnings = _measured(name, description, device, dtypes or ["float32"], measuring)
     else:
-        fits, source, warnings = _fits(points, layers, where, dtype and _dtypes(dtype)[0])
-        made = Profile(name, description, source, True, fits, _command(name, points, layers, where))
+        fits, source, warnings = _fits(points, layers, where, dtypes[0] if dtypes else None)
+        made = Profile(
+            name, description, source, True, fits, _command(name, description, points, layers, where, dtypes)
+        )
     path = Path(output) if output else folders.devices() / f"{name}.yaml"
     if not output:
         _folder(path.parent)
@@ -104,7 +117,7 @@ def _fits(
         rows, gathered = tables.read_points(points, measured=True, where=where), evidence.of_points
     else:
         rows, gathered = tables.read_layers(layers or "", measured=True, where=where), evidence.of_layers
-    warnings = evidence.doubts(rows.table, where)
+    warnings = [*rows.table.notes, *evidence.doubts(rows.table, where, dtype)]
     fits = {}
     for each, some in evidence.by_dtype(rows.table, dtype).items():
         found = gathered(rows, each, some)
@@ -117,41 +130,69 @@ def _measured(
     name: str, description: str, device: str, dtypes: list[str], how: dict[str, Any]
 ) -> tuple[Profile, list[str]]:
     """A profile from what this machine is measured at, as far as the store has it not already."""
-    from archcost.latency import curriculum, evidence, folders
-    from archcost.latency.calibration import fitted
-    from archcost.latency.evidence import Timed
-    from archcost.latency.measurement import OK
+    from archcost.latency import curriculum, measurement
     from archcost.latency.profile import Profile
-    from archcost.latency.store import Store
 
+    for dtype in dtypes:
+        measurement.require("dtype", "float32" if dtype == "tf32" else dtype, measurement.DTYPES)
     live = live_measure()
     machine = live.find(device, how["threads"])
+    if "tf32" in dtypes and not machine.is_gpu:
+        raise ArchcostError("--dtype: tf32 is how some GPUs multiply float32; a CPU has none")
     kind, mode = ("cuda", "graph") if machine.is_gpu else ("cpu", "eager")
     mode = how["mode"] or mode
     tasks = [(dtype, task) for dtype in dtypes for task in curriculum.tasks(kind, dtype, how["layout"], mode)]
-    protocol = curriculum.PROTOCOLS[kind]
-    with Store(folders.store(how["store"])) as store:
-        running = live.measure((task for _, task in tasks), store, machine, protocol=protocol)
-        try:
-            answers = [measurement for measurement, _ in watched(running, len(tasks))]
-        except KeyboardInterrupt:
-            raise ArchcostError(
-                "stopped; what was measured is in the store: the same command goes on from there"
-            ) from None
-    good: dict[str, list[Timed]] = {dtype: [] for dtype in dtypes}
-    for (dtype, task), answer in zip(tasks, answers, strict=True):
-        if answer.status == OK and answer.median is not None:
-            good[dtype].append(Timed(task.subject, task.batch, task.mode, answer.median))
-    total = sum(map(len, good.values()))
-    warnings = []
-    if total < len(tasks):
-        warnings.append(f"{len(tasks) - total} of {len(tasks)} measurements were unstable or failed, and are left out")
-    fits = {dtype: fitted(evidence.of_measurements(some, dtype, kind)) for dtype, some in good.items()}
+    running = partial(live.measure, machine=machine, protocol=curriculum.PROTOCOLS[kind])
+    fits, count, warnings = _fitted(tasks, _answers([task for _, task in tasks], running, how["store"]), kind)
     said = description or f"{machine.name}, {mode}, {how['layout']}"
-    source = f"{total} measurements on {machine.name}, PyTorch {machine.software['torch']}"
+    source = f"{count} measurements on {machine.name}, PyTorch {machine.software['torch']}"
     words = ["archcost", "calibrate", "--name", name, "--device", device, "--dtype", ",".join(dtypes)]
     words += ["--layout", how["layout"], "--mode", mode]
+    words += ["--threads", str(how["threads"])] if how["threads"] else []
     return Profile(name, said, source, True, fits, shlex.join(words)), warnings
+
+
+def _answers(tasks: list[Task], running: Callable[..., Any], store: str | None) -> list[Measurement]:
+    """What was measured, for each task; ends the process at Ctrl-C."""
+    from archcost.latency import folders
+    from archcost.latency.store import Store
+
+    with Store(folders.store(store)) as opened:
+        try:
+            return [found for found, _ in watched(running(tasks, opened), len(tasks))]
+        except KeyboardInterrupt:
+            click.echo("stopped; what was measured is in the store: the same command goes on from there", err=True)
+            sys.exit(130)
+
+
+def _fitted(
+    tasks: list[tuple[str, Task]], answers: list[Measurement], kind: str
+) -> tuple[dict[str, Fit], int, list[str]]:
+    """A fit for each dtype of which enough could be measured, the number of good measurements, and warnings."""
+    from archcost.latency import evidence, measurement
+    from archcost.latency.calibration import fitted
+
+    good: dict[str, list[Any]] = {dtype: [] for dtype, _ in tasks}
+    reasons: dict[str, Counter[str]] = {dtype: Counter() for dtype in good}
+    for (dtype, task), answer in zip(tasks, answers, strict=True):
+        if answer.status == measurement.OK and answer.median is not None:
+            good[dtype].append(evidence.Timed(task.subject, task.batch, task.mode, answer.median))
+        else:
+            reasons[dtype][answer.reason or answer.status] += 1
+    total = sum(map(len, good.values()))
+    left = len(tasks) - total
+    warnings = [f"{left} of {len(tasks)} measurements were unstable or failed, and are left out"] if left else []
+    fits = {}
+    for dtype, some in good.items():
+        try:
+            fits[dtype] = fitted(evidence.of_measurements(some, dtype, kind))
+        except ArchcostError as error:
+            most = reasons[dtype].most_common(1)
+            why = f"{most[0][1]} failed alike: {most[0][0]}" if most else str(error)
+            warnings.append(f"{dtype} has no fit, for only {len(some)} measurements of it are good; {why}")
+    if not fits:
+        raise ArchcostError("; ".join(warnings))
+    return fits, total, warnings
 
 
 def _dtypes(text: str) -> list[str]:
@@ -165,10 +206,19 @@ def _dtypes(text: str) -> list[str]:
         raise ArchcostError(f"--dtype: {error}") from None
 
 
-def _command(name: str, points: str | None, layers: str | None, where: dict[str, str]) -> str:
+def _command(
+    name: str,
+    description: str,
+    points: str | None,
+    layers: str | None,
+    where: dict[str, str],
+    dtypes: list[str],
+) -> str:
     """The command line that makes this profile again."""
     words = ["archcost", "calibrate", "--name", name]
     words += ["--from", points] if points is not None else ["--from-layers", layers or ""]
+    words += ["--description", description] if description else []
+    words += ["--dtype", dtypes[0]] if dtypes else []
     for column, value in where.items():
         words += ["--where", f"{column}={value}"]
     return shlex.join(words)
@@ -188,7 +238,8 @@ def _summary(made: Profile, path: Any) -> str:
     for dtype, fit in made.fits.items():
         lines.append(f"  {dtype}: fitted on {fit.rows} rows")
         lines += [
-            f"    {held.family}: {100 * held.error:.1f} % mean error on {held.rows} held-out rows ({held.method})"
+            f"    {held.family}: {100 * held.error:.1f} % mean error on {held.rows} held-out "
+            f"row{'s' * (held.rows != 1)} ({held.method})"
             for held in fit.held_out
         ]
     return "\n".join(lines)

@@ -11,6 +11,9 @@ from archcost.cli.output import deliver
 from archcost.errors import ArchcostError
 from archcost.latency.calibration import UNSEEN
 
+WIDE = 110
+"""Columns of a terminal that has room for descriptions."""
+
 
 @click.command(name="devices", short_help="Device profiles, with their held-out errors.")
 @click.argument("name", required=False)
@@ -41,9 +44,7 @@ def command(name: str | None, form: str) -> None:
     if name is not None:
         deliver(_details(rows, width), None)
         return
-    lines = [[r["name"], r["dtype"], str(r["rows"] or ""), *_errors(r), r["description"]] for r in rows]
-    header = ["device", "dtype", "rows", "error", "unseen family", "description"]
-    deliver(table.listing(header, lines, [False, False, True, True, True, False], width), None)
+    deliver(_listed(rows, width), None)
 
 
 def _rows(wanted: str | None) -> list[dict[str, Any]]:
@@ -68,10 +69,28 @@ def _rows(wanted: str | None) -> list[dict[str, Any]]:
     return rows
 
 
+def _listed(rows: list[dict[str, Any]], width: int | None) -> str:
+    """Calibrated profiles with their errors, and those of datasheets; descriptions only where they fit."""
+    from archcost.reports import table
+
+    parts = []
+    fitted = [[r["name"], r["dtype"], str(r["rows"]), *_errors(r), r["description"]] for r in rows if r["calibrated"]]
+    if fitted:
+        header, right = ["device", "dtype", "rows", "error", "unseen family", "description"], [0, 0, 1, 1, 1, 0]
+        columns = len(header) if width is None or width >= WIDE else len(header) - 1
+        parts.append(table.listing(header[:columns], [row[:columns] for row in fitted], list(map(bool, right)), width))
+    sheets: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if not row["calibrated"]:
+            sheets.setdefault((row["name"], row["description"]), []).append(row["dtype"])
+    if sheets:
+        lines = [[name, said, ", ".join(dtypes)] for (name, said), dtypes in sheets.items()]
+        parts.append(table.listing(["uncalibrated", "description", "dtypes"], lines, [False] * 3, width))
+    return "\n\n".join(parts)
+
+
 def _errors(row: dict[str, Any]) -> tuple[str, str]:
     """The mean over rows of the errors on held-out rows, and on families held out as a whole."""
-    if not row["calibrated"]:
-        return "datasheet", ""
     found = []
     for unseen in (False, True):
         held = [h for h in row["held_out"] if (h["method"] == UNSEEN) == unseen]
@@ -84,6 +103,7 @@ def _details(rows: list[dict[str, Any]], width: int | None) -> str:
     from archcost.reports import table
 
     said = [f"{rows[0]['name']}: {rows[0]['description']}", f"  source: {rows[0]['source']}"]
+    said.append(f"  file: {rows[0]['file']}")
     lines = [
         [row["dtype"], held["family"], str(held["rows"]), f"{100 * held['error']:.1f} %", held["method"]]
         for row in rows

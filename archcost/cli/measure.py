@@ -33,7 +33,7 @@ ENDINGS = {".csv": "csv", ".json": "json"}
 
 @click.command(name="measure", short_help="Time networks, or their layers, on the GPU or CPU at hand.")
 @click.argument("spec", required=False)
-@click.option("--points", metavar="FILE", help="Measure each row of a CSV: spec,alpha,resolution,batch, and more.")
+@click.option("--points", metavar="FILE", help="Measure each row of a CSV: spec, alpha, resolution, batch, and more.")
 @click.option("--alpha", metavar="RANGE", help="Width multipliers: 0.25:1:0.25 (the end included), or 0.25,0.5.")
 @click.option("--resolution", metavar="RANGE", help="Input sizes: 128:224:32, 128,160, or 160x192,224x224.")
 @click.option(

@@ -31,7 +31,7 @@ class Dtype(click.Choice):  # type: ignore[type-arg]
         super().__init__(list(DTYPES))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(DTYPE_ALIASES.get(value, value), param, ctx)
+        return super().convert(DTYPE_ALIASES.get(str(value).lower(), str(value).lower()), param, ctx)
 
 
 def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:

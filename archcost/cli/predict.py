@@ -15,11 +15,13 @@ ENDINGS = {".csv": "csv"}
 
 @click.command(name="predict", short_help="Times of many networks or layers, from a device's profile.")
 @click.option("--device", required=True, metavar="NAME", help="A profile: a name of `archcost devices`, or a file.")
-@click.option("--points", metavar="FILE", help="A CSV of networks: spec,alpha,resolution,batch, and more.")
+@click.option("--points", metavar="FILE", help="A CSV of networks: spec, alpha, resolution, batch, and more.")
 @click.option(
-    "--layers", metavar="FILE", help="A CSV of convolutions: batch,in_channels,out_channels,kernel,input_size,…"
+    "--layers", metavar="FILE", help="A CSV of convolutions: batch, in_channels, out_channels, kernel, input_size, …"
 )
-@click.option("--dtype", type=options.Dtype(), help="Of all rows.  [default: each row's own, else float32]")
+@click.option(
+    "--dtype", type=options.Dtype(), help="Of all rows.  [default: each row's own, else float32 or the profile's first]"
+)
 @options.mode_option
 @options.where_option
 @click.option("--format", "form", type=click.Choice(["csv"]), help="[default: csv]")

@@ -56,11 +56,13 @@ def fitted(evidence: Evidence) -> Fit:
         known = unseen[whole & ~np.isnan(unseen)]
         outside = max(outside, _width(known)) if len(known) else outside
     single = _width(errors[~whole]) if whole.any() and not whole.all() else None
-    launch = None
+    launch = launch_width = None
     if evidence.eager is not None:
         launch, theirs = _launches(evidence.eager, chosen.fusion, rates, correction)
-        names = evidence.eager.samples[chosen.fusion].families
-        held_out += [HeldOut(f, rows, e, LAUNCHES) for f, rows, e in _by_family(names, theirs)]
+        if len(theirs) > 1:
+            launch_width = _width(theirs)
+            names = evidence.eager.samples[chosen.fusion].families
+            held_out += [HeldOut(f, rows, e, LAUNCHES) for f, rows, e in _by_family(names, theirs)]
     return Fit(
         rates,
         chosen.fusion,
@@ -74,6 +76,7 @@ def fitted(evidence: Evidence) -> Fit:
         single,
         evidence.mode,
         launch,
+        launch_width,
     )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from archcost.analysis.analysis import DTYPE_ALIASES, DTYPES
 from archcost.latency.measurement import MODES
-from archcost.latency.table import Problems, Table
-from archcost.spec.names import unknown
+from archcost.latency.table import Problems, Table, quoted
 
 TRUE = ("true", "yes", "1")
 
@@ -14,7 +13,7 @@ def dtype_named(text: str) -> str:
     """A dtype by its own name or a common short one. Raises ValueError for unknown ones."""
     name = DTYPE_ALIASES.get(text.lower(), text.lower())
     if name not in DTYPES:
-        raise ValueError(unknown("dtype", text, DTYPES))
+        raise ValueError(f"must be one of {', '.join(DTYPES)}, not {quoted(text)}")
     return name
 
 
@@ -23,15 +22,16 @@ def dtypes(table: Table) -> list[str]:
 
     Raises TableError for what is no dtype.
     """
-    if "dtype" not in table:
-        return [""] * len(table)
     problems = Problems(table.file)
-    found = table.parsed("dtype", lambda text: dtype_named(text) if text else "", problems)
+    nothing: list[str | None] = [""] * len(table)
+    found = (
+        table.parsed("dtype", lambda text: dtype_named(text) if text else "", problems) if "dtype" in table else nothing
+    )
     problems.check()
-    short = table.column("tf32") if "tf32" in table else [""] * len(table)
+    tf32 = table.column("tf32") if "tf32" in table else nothing
     return [
-        "tf32" if dtype == "float32" and tf32.lower() in TRUE else dtype or ""
-        for dtype, tf32 in zip(found, short, strict=True)
+        "tf32" if dtype in ("", "float32") and (allowed or "").lower() in TRUE else dtype or ""
+        for dtype, allowed in zip(found, tf32, strict=True)
     ]
 
 

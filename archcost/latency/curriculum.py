@@ -88,12 +88,12 @@ def networks() -> Iterator[tuple[str, Network]]:
 def layers(processor: str) -> Iterator[tuple[Subject, int]]:
     """Single layers with their batches; sizes are drawn evenly in their logarithms, some of them no multiple of 8."""
     draw = random.Random(2017)
-    found = 0
-    while found < CONVOLUTIONS[processor]:
-        shape = _convolution(draw, BATCHES[processor], *CLASSES[found % len(CLASSES)])
-        if 1e5 <= _macs(shape) <= LARGEST[processor]:
+    found: set[ConvShape] = set()
+    while len(found) < CONVOLUTIONS[processor]:
+        shape = _convolution(draw, BATCHES[processor], *CLASSES[len(found) % len(CLASSES)])
+        if shape not in found and 1e5 <= _macs(shape) <= LARGEST[processor]:
             yield SingleLayer.convolution(shape), shape.batch
-            found += 1
+            found.add(shape)
     for count in range(REST[processor]):
         op, inputs = OTHERS[count % len(OTHERS)]
         size = draw.choice(SIZES)

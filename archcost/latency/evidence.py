@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FEWEST = 5
-"""Different points that a fit needs."""
+"""Different points that a fit needs; the launch time, one number, needs one."""
 DESCRIBE = ("device", "processor", "runtime", "precision", "layout", "mode", "compile", "folded")
 """Columns that tell devices and their settings apart, where a file has them."""
 KERNELS_AND_LAUNCHES = {"graph", "eager"}
@@ -96,14 +96,14 @@ def of_measurements(found: Sequence[Timed], dtype: str, processor: str) -> Evide
     # What runs as it stands fuses nothing; a compiler may.
     fusions = FUSIONS if mode == "compile" else ("none",)
 
-    def chosen(mode: str, eager: Evidence | None = None) -> Evidence:
+    def chosen(mode: str, eager: Evidence | None = None, least: int = FEWEST) -> Evidence:
         rows = [each for each in found if each.mode == mode]
-        _enough(len(rows), len(rows), "measurements")
+        _enough(len(rows), len(rows), "measurements", least)
         samples = {fusion: tables.joined([_sample(row, DTYPES[dtype], fusion) for row in rows]) for fusion in fusions}
         ranges = _ranges(samples[fusions[0]], [row.batch for row in rows])
         return Evidence(samples, _array(row.seconds for row in rows), ranges, forms, mode, eager)
 
-    return chosen(mode, chosen("eager") if mode == "graph" and "eager" in modes else None)
+    return chosen(mode, chosen("eager", None, 1) if mode == "graph" and "eager" in modes else None)
 
 
 def _sample(row: Timed, element_bytes: int, fusion: str) -> Samples:
@@ -129,16 +129,18 @@ def _by_mode(table: Table, rows: Sequence[int] | None, evidence: Callable[..., E
     if there != KERNELS_AND_LAUNCHES:
         return evidence(rows, there.pop() if len(there) == 1 else "", None)
     eager, graph = ([row for row in rows if modes[row] == which] for which in ("eager", "graph"))
-    return evidence(graph, "graph", evidence(eager, "eager", None))
+    return evidence(graph, "graph", evidence(eager, "eager", None, 1))
 
 
-def _networks(points: Points, dtype: str, chosen: Sequence[int], mode: str, eager: Evidence | None) -> Evidence:
+def _networks(
+    points: Points, dtype: str, chosen: Sequence[int], mode: str, eager: Evidence | None, least: int = FEWEST
+) -> Evidence:
     places: dict[tuple[Any, ...], list[int]] = {}
     for row in chosen:
         settings = points.settings[row]
         key = (str(points.references[points.specs[row]].document.file), *_key(settings), points.batches[row])
         places.setdefault(key, []).append(row)
-    _enough(len(places), len(chosen), "points")
+    _enough(len(places), len(chosen), "points", least)
     mean = {rows[0]: sum(points.seconds[row] for row in rows) / len(rows) for rows in places.values()}
     parts: dict[str, list[Samples]] = {fusion: [] for fusion in FUSIONS}
     found: list[float] = []
@@ -157,11 +159,13 @@ def _networks(points: Points, dtype: str, chosen: Sequence[int], mode: str, eage
     return _sane(Evidence(samples, _array(found), ranges, mode=mode, eager=eager))
 
 
-def _convolutions(layers: Layers, dtype: str, chosen: Sequence[int], mode: str, eager: Evidence | None) -> Evidence:
+def _convolutions(
+    layers: Layers, dtype: str, chosen: Sequence[int], mode: str, eager: Evidence | None, least: int = FEWEST
+) -> Evidence:
     places: dict[Any, list[float]] = {}
     for row in chosen:
         places.setdefault(layers.shapes[row], []).append(layers.seconds[row])
-    _enough(len(places), len(chosen), "layers")
+    _enough(len(places), len(chosen), "layers", least)
     samples = tables.single_kernels([layer_kernel(shape) for shape in places], DTYPES[dtype])
     found = _array(sum(several) / len(several) for several in places.values())
     ranges = _ranges(samples, [shape.batch for shape in places])
@@ -179,11 +183,11 @@ def _key(settings: Any) -> tuple[Any, ...]:
     return (dims.as_float(settings.alpha), settings.resolution, parameters)
 
 
-def _enough(different: int, rows: int, what: str) -> None:
-    if different < FEWEST:
+def _enough(different: int, rows: int, what: str, least: int = FEWEST) -> None:
+    if different < least:
         alike = f", {rows - different} of {rows} rows repeat others" if rows > different else ""
         raise ArchcostError(
-            f"a profile needs at least {FEWEST} different {what}, here {different}{alike}; "
+            f"a profile needs at least {least} different {what}, here {different}{alike}; "
             "measure more of them: small and large widths and resolutions"
         )
 
@@ -208,9 +212,12 @@ def _sane(evidence: Evidence) -> Evidence:
     return evidence
 
 
-def doubts(table: Table, where: Mapping[str, str]) -> list[str]:
-    """What a file says that a profile of one device should not mix."""
+def doubts(table: Table, where: Mapping[str, str], dtype: str | None = None) -> list[str]:
+    """What a file says that a profile of one device should not mix. dtype: what all rows were said to be."""
     found = []
+    others = {each for each in conditions.dtypes(table) if each not in ("", dtype)} if dtype else set()
+    if others:
+        found.append(f"rows of dtype {', '.join(sorted(others))} were taken as {dtype}; choose with --where dtype=…")
     for name in DESCRIBE:
         if name in table and name not in where:
             values = list(dict.fromkeys(table.column(name)))

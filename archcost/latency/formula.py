@@ -31,9 +31,10 @@ UNCACHED = 2.0
 """How many times longer a core's matrix product takes whose weights do not stay in its cache."""
 CHANNEL_BLOCK = 16
 """Channels that oneDNN's convolutions work on at a time, in a layout of its own: one AVX-512 register of floats."""
-UNPACKED_ELEMENTS, UNPACKED_WINDOW = 20_480, 9
-"""Up to so many inputs, and positions of the kernel, PyTorch takes a single sample's ungrouped convolution as one
-matrix product, without oneDNN (`use_mkldnn` in aten/src/ATen/native/Convolution.cpp)."""
+UNPACKED_ELEMENTS, UNPACKED_EDGE = 20_480, 3
+"""Up to so many inputs, or with a kernel whose shorter side is so short, PyTorch takes a single sample's ungrouped
+float32 convolution as one matrix product, without oneDNN (`use_mkldnn` in aten/src/ATen/native/Convolution.cpp). On a
+single thread it takes 1×1 kernels so too; that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def kernel_time(kernel: Kernel, element_bytes: int, rates: Rates, alone: Any = F
     bandwidth: Any = rates.activation_bytes_per_second
     packed: Any = False
     if rates.host is not None:
-        packed = _packed(kernel)
+        packed = _packed(kernel, element_bytes)
         overhead = overhead + packed * rates.host.packed_seconds + np.where(alone, 0.0, rates.host.switch_seconds)
         bandwidth = np.where(packed, bandwidth, rates.elementwise_bytes_per_second)
     traffic = moved / bandwidth + weights * (element_bytes / rates.weight_bytes_per_second)
@@ -145,14 +146,14 @@ def _moving(kernel: Kernel, moved: Any, rates: Rates) -> Time:
     return Time(overhead + looked + traffic, looked, nothing, traffic, overhead)
 
 
-def _packed(kernel: Kernel) -> Any:
+def _packed(kernel: Kernel, element_bytes: int) -> Any:
     """Whether PyTorch's CPU kernels repack the tensors of a convolution."""
     import numpy as np
 
-    window, inputs, batch = (np.asarray(size) for size in (kernel.window, kernel.reads, kernel.batch))
-    if kernel.kind == "depthwise":
-        return window > 0
-    return (window > UNPACKED_WINDOW) | ((window > 0) & ((batch > 1) | (inputs > UNPACKED_ELEMENTS)))
+    sizes = (kernel.window, kernel.edge, kernel.groups, kernel.batch, kernel.reads)
+    window, edge, groups, batch, inputs = (np.asarray(size) for size in sizes)
+    unpacked = (edge <= UNPACKED_EDGE) & (groups == 1) & (batch == 1) & (inputs <= UNPACKED_ELEMENTS)
+    return (window > 0) & (~unpacked | (element_bytes != 4))
 
 
 def _arithmetic(kernel: Kernel, weights: Any, packed: Any, rates: Rates) -> tuple[Any, Any]:

@@ -36,8 +36,9 @@ class Kernel:
     macs: multiply-adds; reads, writes: activations in and out; weights: read once.
     rows × columns × depth: the matrix product that it amounts to (rows over positions and samples; columns:
     output channels of a group; depth: what each output sums over). window: positions of the input that an output
-    sees in each channel, 0 where nothing slides over a map. tiles: for a 3×3 convolution with stride 1 its
-    output in squares of 2×2 and of 4×4, which is what Winograd's algorithms work on; None for others.
+    sees in each channel, 0 where nothing slides over a map; edge: the shorter of its sides; groups: of channels.
+    tiles: for a 3×3 convolution with stride 1 its output in squares of 2×2 and of 4×4, which is what Winograd's
+    algorithms work on; None for others.
     """
 
     layer: str
@@ -50,6 +51,8 @@ class Kernel:
     columns: Dim = 1
     depth: Dim = 1
     window: Dim = 0
+    edge: Dim = 0
+    groups: Dim = 1
     batch: Dim = 1
     tiles: tuple[Dim, Dim] | None = None
 
@@ -65,7 +68,7 @@ class Kernel:
         return replace(self, tiles=tiles, **{name: change(getattr(self, name)) for name in SIZES})
 
 
-SIZES = ("macs", "reads", "writes", "weights", "rows", "columns", "depth", "window", "batch")
+SIZES = ("macs", "reads", "writes", "weights", "rows", "columns", "depth", "window", "edge", "groups", "batch")
 
 
 def kernels(network: Network, fusion: str = "fused") -> list[Kernel]:
@@ -97,12 +100,13 @@ def kernel_of(layer: Layer) -> Kernel:
     reads = sum(shape.elements for shape in layer.input_shapes)
     weights = cost.params.value + cost.buffers.value
     moved = (macs, reads, y.elements, weights)
-    kind, window, product = _kind(layer), _window(layer), _product(layer)
+    kind, product = _kind(layer), _product(layer)
+    window, edge, groups = _window(layer)
     if product is None:
-        return Kernel(layer.name, kind, *moved, window=window)
+        return Kernel(layer.name, kind, *moved, window=window, edge=edge)
     columns, depth = product
     rows = macs // (columns * depth)
-    return Kernel(layer.name, kind, *moved, rows, columns, depth, window, tiles=_tiles(layer))
+    return Kernel(layer.name, kind, *moved, rows, columns, depth, window, edge, groups, tiles=_tiles(layer))
 
 
 def single_kernel(single: SingleLayer, batch: int) -> Kernel:
@@ -145,12 +149,15 @@ def _kind(layer: Layer) -> Kind:
     return "elementwise" if _product(layer) is None else "pointwise"
 
 
-def _window(layer: Layer) -> Dim:
+def _window(layer: Layer) -> tuple[Dim, Dim, Dim]:
+    """Positions in a window, its shorter side, and groups of channels."""
     op = layer.op
-    if isinstance(op, (Convolution, Pool)):
-        window: Dim = op.kernel[0] * op.kernel[1]
-        return window
-    return 1 if isinstance(op, ConvTranspose2d) else 0  # its product sums over channels alone
+    if isinstance(op, ConvTranspose2d):
+        return 1, 1, op.groups  # its product sums over channels alone
+    if not isinstance(op, (Convolution, Pool)):
+        return 0, 0, 1
+    groups = op.channels(layer.input_shapes[0])[1] if isinstance(op, Convolution) else 1
+    return op.kernel[0] * op.kernel[1], dims.smaller(*op.kernel), groups
 
 
 def _tiles(layer: Layer) -> tuple[Dim, Dim] | None:

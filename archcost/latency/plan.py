@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from archcost.analysis.analysis import DTYPE_ALIASES
 from archcost.errors import ArchcostError, SpecError
 from archcost.graph import Network, build
-from archcost.latency import measurement
+from archcost.latency import conditions, measurement
 from archcost.latency.points import Points, Reference, refer
 from archcost.latency.subject import Label, SingleLayer, Task, digest
 from archcost.latency.table import Problems
@@ -21,7 +21,8 @@ KNOWN = {"dtype": measurement.DTYPES, "layout": measurement.LAYOUTS, "mode": mea
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variant:
-    """A network to measure. row: its place in the points; how: what that row says under dtype, layout, mode."""
+    """A network to measure. row: its place in the points; how: what that row says under dtype, tf32, layout,
+    mode."""
 
     network: Network
     label: Label
@@ -84,12 +85,19 @@ def rows(points: Points, batches: Sequence[int] | None) -> list[Variant]:
     table = points.table
     problems = Problems(table.file)
     columns = {name: table.column(name) for name in KNOWN if name in table}
+    tf32 = table.column("tf32") if "tf32" in table else [""] * len(table)
     built: dict[int, Network] = {}
     found: list[Variant] = []
     for row, (line, settings) in enumerate(zip(table.lines, points.settings, strict=True)):
         how = {name: cells[row] for name, cells in columns.items() if cells[row]}
+        if "dtype" in how:
+            how["dtype"] = DTYPE_ALIASES.get(how["dtype"].lower(), how["dtype"])
         try:
+            if tf32[row].lower() in conditions.TRUE or how.get("dtype") == "tf32":
+                how |= {"dtype": "float32", "tf32": "true"}
             for name, value in how.items():
+                if name == "tf32":
+                    continue
                 measurement.require(name, value, KNOWN[name])
             network = built.get(id(settings)) or points.network(row)
         except ArchcostError as error:
@@ -114,7 +122,8 @@ def tasks(
     for each in wanted:
         options = (how.get(name) or ([each.how[name]] if name in each.how else default[name]) for name in KNOWN)
         for dtype, layout, mode in itertools.product(*options):
-            yield each, Task(each.network, each.label, each.batch, dtype, layout, mode, folded, tf32)
+            allowed = tf32 or ("tf32" in each.how and dtype == "float32")
+            yield each, Task(each.network, each.label, each.batch, dtype, layout, mode, folded, allowed)
 
 
 def layers(found: Iterable[tuple[Variant, Task]]) -> list[Layer]:

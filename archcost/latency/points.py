@@ -28,6 +28,7 @@ LATENCY = "latency_ms"
 LAYER_COLUMNS = ("batch", "in_channels", "out_channels", "kernel", "input_size", "stride", "padding")
 LAYER_LATENCY = "milliseconds"
 GROUPS = "groups"
+STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +133,8 @@ def read_points(path: str | Path, *, measured: bool = False, where: Mapping[str,
     where: column -> text; only rows with just these cells are kept. Raises ArchcostError, TableError with all problems.
     """
     table = csv_table.read(path, (*POINT_COLUMNS, LATENCY) if measured else POINT_COLUMNS, where)
+    if measured:
+        table = _good(table)
     problems = Problems(table.file)
     batches = table.parsed("batch", whole, problems)
     alphas = table.parsed("alpha", _alpha, problems)
@@ -162,6 +165,10 @@ def read_layers(path: str | Path, *, measured: bool = False, where: Mapping[str,
     each). Raises ArchcostError, TableError with all problems.
     """
     table = csv_table.read(path, (*LAYER_COLUMNS, LAYER_LATENCY) if measured else LAYER_COLUMNS, where)
+    if measured:
+        sizes = zip(*(table.column(name) for name in LAYER_COLUMNS[1:]), strict=True)
+        others = [row for row, cells in enumerate(sizes) if not any(cells)]
+        table = _good(csv_table.without(table, others, "they are no convolutions"))
     problems = Problems(table.file)
     readers: dict[str, Any] = {"kernel": _pair, "input_size": _pair, "stride": _pair, "padding": _padding}
     columns = [table.parsed(name, readers.get(name, whole), problems) for name in LAYER_COLUMNS]
@@ -181,6 +188,13 @@ def read_layers(path: str | Path, *, measured: bool = False, where: Mapping[str,
         shapes.append(found)
     problems.check()
     return Layers(table, shapes, seconds)  # type: ignore[arg-type]
+
+
+def _good(table: Table) -> Table:
+    """Without measurements that failed, where `measure` says so."""
+    status = table.column(STATUS) if STATUS in table else []
+    failed = [row for row, text in enumerate(status) if text not in ("", "ok")]
+    return csv_table.without(table, failed, "their status is not ok")
 
 
 def refer(spec: str, folder: Path = Path()) -> Reference:

@@ -25,6 +25,8 @@ from archcost.spec.settings import Settings
 
 MARGIN = 1.25
 """Within so many times the range of what was fitted, a prediction is no extrapolation."""
+FARTHER = 0.15
+"""By how much half an interval of log(time) grows with the logarithm of the distance to that range."""
 BOUNDS = ("compute", "waste", "memory", "overhead")
 EAGER = "eager"
 
@@ -164,7 +166,7 @@ class Predictor:
                     getattr(totals, f.name)[places] = column
             for row in rows:
                 families[row] = reference.document.name
-        return self._judged(totals, families, batches)
+        return self.judged(totals, families, batches)
 
     def single(self, shapes: Sequence[ConvShape]) -> Predicted:
         """A prediction for each single convolution."""
@@ -176,35 +178,42 @@ class Predictor:
         macs = np.array([kernel.macs for kernel in several], float)
         moved = np.array([kernel.reads + kernel.writes for kernel in several], float) * DTYPES[self.dtype]
         batches = np.array([shape.batch for shape in shapes])
-        return self._judged(Total(seconds, macs, moved), [LAYER] * len(shapes), batches, self.fit.single)
+        return self.judged(Total(seconds, macs, moved), [LAYER] * len(shapes), batches, self.fit.single)
 
-    def _judged(self, totals: Total, families: Sequence[str], batches: Any, single: float | None = None) -> Predicted:
-        outside = self.outside(families, totals.macs, totals.bytes, batches)
-        low, high = self.interval(totals.seconds, outside, single)
+    def judged(self, totals: Total, families: Sequence[str], batches: Any, single: float | None = None) -> Predicted:
+        """Totals with their intervals, and whether they lie outside what was fitted.
+
+        single: half the width of the interval of log(time), for single layers.
+        """
+        import numpy as np
+
+        far = self.distance(totals.macs, totals.bytes, batches)
+        outside = (far > 0) | np.array([family not in self.fit.families for family in families])
+        low, high = self.interval(totals.seconds, outside, far, single)
         return Predicted(totals.seconds, low, high, outside)
 
-    def interval(self, seconds: Any, outside: Any, single: float | None = None) -> tuple[Any, Any]:
-        """The 80 % interval; NaN where the profile does not know one. single: half of it, for single layers."""
+    def interval(self, seconds: Any, outside: Any, far: Any = 0.0, single: float | None = None) -> tuple[Any, Any]:
+        """The 80 % interval, wider the farther off; NaN where the profile does not know one."""
         import numpy as np
 
         fit = self.fit
+        least = [each for each in (single, self.launch_seconds and fit.launch_width) if each is not None]
         inside = fit.inside if single is None else single
-        beyond = fit.outside if single is None or fit.outside is None else max(single, fit.outside)
-        width = np.where(outside, np.nan if beyond is None else beyond, np.nan if inside is None else inside)
+        widths = [np.nan if each is None else max([each, *least]) for each in (fit.outside, inside)]
+        width = np.where(outside, *widths) + FARTHER * far
         return seconds * np.exp(-width), seconds * np.exp(width)
 
-    def outside(self, families: Sequence[str], macs: Any, moved: Any, batch: Any) -> Any:
-        """Whether predictions are extrapolations: by family, macs and bytes of the whole batch, or batch."""
+    def distance(self, macs: Any, moved: Any, batch: Any) -> Any:
+        """By how much, as a logarithm, the farthest of macs, bytes and batch lies beyond what was fitted; 0 within."""
         import numpy as np
 
-        fit = self.fit
-        beyond = np.array([family not in fit.families for family in families])
+        far: Any = 0.0
         for name, values in (("macs", macs), ("bytes", moved), ("batch", batch)):
-            if name in fit.ranges:
-                low, high = fit.ranges[name]
-                values = np.asarray(values, float)
-                beyond = beyond | (values * MARGIN < low) | (values > high * MARGIN)
-        return beyond
+            if name in self.fit.ranges:
+                low, high = self.fit.ranges[name]
+                values = np.maximum(np.asarray(values, float), 1.0)
+                far = np.maximum(far, np.maximum(np.log(max(low, 1.0) / values), np.log(values / max(high, 1.0))))
+        return np.where(far > np.log(MARGIN), far, 0.0)
 
 
 def by_row(

@@ -17,6 +17,7 @@ from archcost.latency import folders
 from archcost.latency.correction import FEATURES, Correction
 from archcost.latency.formula import Rates
 from archcost.latency.kernels import FUSIONS
+from archcost.latency.measurement import MODES
 from archcost.spec.names import unknown
 
 SHIPPED = Path(__file__).parents[1] / "devices"
@@ -45,8 +46,9 @@ class Fit:
     fusion: whether the runtime fuses BN and activations (`fused`, `none`); inside, outside: half the width of the
     80 % interval of log(time), for what lies within the range that was fitted, and beyond it (None: unknown); single:
     the same for single layers, where the others are those of networks; families: the specs fitted on; ranges: of
-    macs, bytes and batch in the fit, lowest and highest; mode: how those rows ran (`graph`, `eager`, `compile`), empty
-    where nobody said; launch_seconds: what the host needs to launch one kernel in eager mode, where that was measured.
+    macs, bytes and batch in the fit, lowest and highest; mode: how those rows ran (`graph`, `eager`, `compile`),
+    empty where nobody said; launch_seconds, launch_width: what the host needs to launch one kernel in eager mode,
+    where that was measured, and half the interval of times that it bounds.
     """
 
     rates: Rates
@@ -61,6 +63,7 @@ class Fit:
     single: float | None = None
     mode: str = ""
     launch_seconds: float | None = None
+    launch_width: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +161,12 @@ def _astray(profile: Profile) -> Iterator[str]:
         for name, (low, high) in fit.ranges.items():
             if name not in RANGES or low > high:
                 yield f"`{where}.ranges.{name}` must be one of {', '.join(RANGES)}, the lowest first"
-        for name in ("inside", "outside", "single"):
+        for name in ("inside", "outside", "single", "launch_width"):
             width = getattr(fit, name)
             if width is not None and not 0 <= width <= WIDEST:
                 yield f"`{where}.{name}` must lie between 0 and {WIDEST}"
+        if fit.mode not in ("", *MODES):
+            yield f"`{where}.mode` is one of {', '.join(MODES)}, or empty"
         if fit.rates.overlap < 1:
             yield f"`{where}.rates.overlap` must be at least 1"
         if fit.rows < 0 or (fit.launch_seconds or 0) < 0:

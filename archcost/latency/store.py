@@ -1,4 +1,5 @@
-"""The store of measurements: one SQLite file, a row for each key, safe under several writers and a kill at any moment.
+"""The store of measurements, and of what users' own commands said: one SQLite file, a row for each key, safe under
+several writers and a kill at any moment.
 
 It is in WAL mode; where the file system cannot share memory between processes, SQLite keeps its rollback journal,
 which is as safe and lets readers wait for writers.
@@ -10,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,38 @@ class Merged:
     replaced: int = 0
     identical: int = 0
     older: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a user's command said about one network, which `key`, a hash of its digest and the command, stands for.
+
+    spec, alpha, resolution, parameters (JSON): what the network was called; status: ok or failed; accuracy: percent,
+    None where it failed; reason: why; answer: the line of JSON that was printed; seconds: how long it took.
+    """
+
+    key: str
+    digest: str
+    command: str
+    spec: str
+    alpha: float
+    resolution: str
+    parameters: str
+    status: str
+    accuracy: float | None
+    reason: str
+    answer: str
+    seconds: float
+    created: str
+
+
+_EVALUATED = [field.name for field in fields(Evaluation)]
+_CREATE_EVALUATIONS = f"CREATE TABLE IF NOT EXISTS evaluations ({', '.join(_EVALUATED)}, PRIMARY KEY (key))"
+_PUT_EVALUATION = (
+    f"INSERT INTO evaluations VALUES ({', '.join('?' * len(_EVALUATED))}) ON CONFLICT (key) DO UPDATE SET "
+    f"{', '.join(f'{name} = excluded.{name}' for name in _EVALUATED[1:])} "
+    "WHERE excluded.status = 'ok' OR status != 'ok'"
+)
 
 
 class Store:
@@ -109,6 +142,41 @@ class Store:
                 raise ArchcostError(unknown("column", name, FIELDS))
         condition = "".join(f" {'AND' if i else 'WHERE'} {name} = ?" for i, name in enumerate(where or {}))
         return self._rows(f"{_ALL}{condition} ORDER BY created, key", *(where or {}).values())
+
+    def put_evaluation(self, evaluation: Evaluation) -> None:
+        """Adds an evaluation, or replaces the one of the same key; but a failure never replaces an accuracy.
+
+        Stores have no table for them until there is one, so that those of before, and programs of before, do.
+        """
+        with self._explained(), self._transaction() as connection:
+            connection.execute(_CREATE_EVALUATIONS)
+            self._has_evaluations()
+            connection.execute(_PUT_EVALUATION, astuple(evaluation))
+
+    def evaluation(self, key: str) -> Evaluation | None:
+        return next(self._evaluations(" WHERE key = ?", key), None)
+
+    def evaluations(self) -> Iterator[Evaluation]:
+        """All of them, in the order of their making."""
+        return self._evaluations(" ORDER BY created, key")
+
+    def _evaluations(self, condition: str, *values: str) -> Iterator[Evaluation]:
+        with self._explained():
+            if not self._has_evaluations():
+                return
+            for row in self._connected.execute(f"SELECT {', '.join(_EVALUATED)} FROM evaluations{condition}", values):
+                found = Evaluation(*row)
+                if (found.status == "ok") != isinstance(found.accuracy, float):
+                    raise ArchcostError(
+                        f"{self.path}: the evaluation {found.key} is damaged: accuracy {found.accuracy!r}"
+                    )
+                yield found
+
+    def _has_evaluations(self) -> bool:
+        columns = [row[1] for row in self._connected.execute("PRAGMA table_info(evaluations)")]
+        if columns and columns != _EVALUATED:
+            raise sqlite3.DatabaseError("its columns are others")
+        return bool(columns)
 
     def __len__(self) -> int:
         with self._explained():

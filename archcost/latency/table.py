@@ -56,18 +56,25 @@ class Problems:
 
 @dataclass(slots=True, eq=False)
 class Table:
-    """header: the names as written; rows: their cells as written, in the file's order; lines: where each row began."""
+    """header: the names as written; rows: their cells as written, in the file's order; lines: where each row began;
+    notes: what was left out of the file, and why."""
 
     file: str
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __contains__(self, name: str) -> bool:
         return name in map(str.strip, self.header)
+
+    def chosen(self, rows: Sequence[int]) -> Table:
+        """Some of its rows."""
+        kept = [self.rows[i] for i in rows], [self.lines[i] for i in rows]
+        return Table(self.file, self.header, *kept, list(self.notes))
 
     def column(self, name: str) -> list[str]:
         """A column's cells, without the space around them. Raises ArchcostError where there is no such column."""
@@ -197,7 +204,19 @@ def _kept(table: Table, where: Mapping[str, str]) -> Table:
             listed = ", ".join(f'"{text[:60]}"' for text in there[:MOST_VALUES])
             raise ArchcostError(f'{table.file}: no row has {name} "{wanted}"; there are {listed}{more}')
         kept = left
-    return Table(table.file, table.header, [table.rows[i] for i in kept], [table.lines[i] for i in kept])
+    return table.chosen(kept)
+
+
+def without(table: Table, which: Sequence[int], why: str) -> Table:
+    """The table without some rows, and a note of it. Raises ArchcostError where none is left."""
+    if not which:
+        return table
+    said = f"{len(which)} of {len(table)} rows were left out: {why}"
+    if len(which) == len(table):
+        raise ArchcostError(f"{table.file}: {said}")
+    found = table.chosen(sorted(set(range(len(table))) - set(which)))
+    found.notes.append(said)
+    return found
 
 
 def whole(text: str, minimum: int = 1, maximum: int = LARGEST_SIZE) -> int:

@@ -62,6 +62,7 @@ def _latency(latency: Latency) -> dict[str, Any]:
     return {
         "device": latency.device,
         "dtype": latency.dtype,
+        "mode": latency.mode or None,
         "calibrated": latency.calibrated,
         "predicted_ms": plain(milliseconds(latency.seconds)),
         "low_ms": plain(milliseconds(latency.low)),

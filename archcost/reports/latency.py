@@ -20,13 +20,14 @@ class Latency:
     """Seconds for the whole batch of samples; for a batch of models arrays in its shape, masked where none can exist.
 
     low, high: the ends of the 80 % interval, None (masked in an array) where the profile knows none;
-    extrapolated: outside what the profile was fitted on; network_seconds: what no layer has, the network's own
-    overhead and in eager mode what its kernels wait for launches; layers: the kernels of one model by their layer.
-    A layer that is fused or only a view has none.
+    mode: how it runs, empty where nobody said; extrapolated: outside what the profile was fitted on; network_seconds:
+    what no layer has, the network's own overhead and in eager mode what its kernels wait for launches; layers: the
+    kernels of one model by their layer. A layer that is fused or only a view has none.
     """
 
     device: str
     dtype: str
+    mode: str
     calibrated: bool
     seconds: Any
     low: Any
@@ -48,9 +49,9 @@ class Latency:
 def of_network(predictor: Predictor, network: Network, batch: int) -> Latency:
     """The prediction for one model."""
     total = predictor.network(network, batch)
-    extrapolated = bool(predictor.outside([network.document.name], total.macs, total.bytes, batch)[0])
-    seconds = float(total.seconds)
-    low, high = (None if end != end else float(end) for end in predictor.interval(seconds, extrapolated))
+    found = predictor.judged(total, [network.document.name], batch)
+    seconds, extrapolated = float(total.seconds), bool(found.outside[0])
+    low, high = (None if end != end else float(end) for end in (found.low[0], found.high[0]))
     layers = {kernel.layer: kernel for kernel in predictor.layers(network, batch)}
     own = predictor.fit.rates.network_seconds
     if predictor.launch_seconds is not None:
@@ -68,11 +69,11 @@ def of_variants(predictor: Predictor, document: Document, settings: Settings, ba
     masked: Any = np.ma
     with np.errstate(divide="ignore", invalid="ignore"):  # rows that cannot exist have sizes of 0; they are masked
         total = predictor.variants(document, settings, batch)
-    outside = predictor.outside([document.name], total.macs, total.bytes, batch)
+    found = predictor.judged(total, [document.name], batch)
     extrapolated = masked.masked_array(
-        np.broadcast_to(outside, np.shape(total.seconds)), masked.getmaskarray(total.seconds)
+        np.broadcast_to(found.outside, np.shape(total.seconds)), masked.getmaskarray(total.seconds)
     )
-    low, high = (masked.masked_invalid(end) for end in predictor.interval(total.seconds, extrapolated.data))
+    low, high = (masked.masked_invalid(end) for end in (found.low, found.high))
     return _latency(predictor, total.seconds, low, high, extrapolated, {}, predictor.fit.rates.network_seconds)
 
 
@@ -86,7 +87,10 @@ def _latency(
     own: float,
 ) -> Latency:
     profile = predictor.profile
-    return Latency(profile.name, predictor.dtype, profile.calibrated, seconds, low, high, extrapolated, own, layers)
+    mode = predictor.mode or predictor.fit.mode
+    return Latency(
+        profile.name, predictor.dtype, mode, profile.calibrated, seconds, low, high, extrapolated, own, layers
+    )
 
 
 def milliseconds(seconds: Any) -> Any:
@@ -112,8 +116,9 @@ def uncalibrated(device: str) -> str:
 
 def notes(latency: Latency) -> list[str]:
     """What a reader of these times must know."""
+    how = f"{latency.dtype}, mode {latency.mode}" if latency.mode else latency.dtype
     found = [
-        f"time: predicted for {latency.device} in {latency.dtype}, for the whole batch; a layer without one runs "
+        f"time: predicted for {latency.device} in {how}, for the whole batch; a layer without one runs "
         "inside another's kernel, or costs no time. network overhead: what the network costs besides its kernels, such "
         "as waiting for their launches in eager mode."
     ]

@@ -1,0 +1,112 @@
+"""The answer to a search: the winner, the front, the winner's equals, and how it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from archcost.search import pareto
+from archcost.search.candidates import Candidates
+from archcost.search.enumeration import Found, enumerate_all
+from archcost.search.question import Question
+from archcost.search.space import LARGEST
+from archcost.spec.settings import Settings
+
+TRIALS = 2000
+
+
+@dataclass(eq=False)
+class Answer:
+    """candidates: those that keep to every limit, the best first; of large spaces only the best and the front.
+
+    exact: whether every variant was gone through; stopped: why measuring ended, where there was any.
+    """
+
+    question: Question
+    found: Found
+    exact: bool
+    seed: int
+    stopped: str = ""
+    measured: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def candidates(self) -> Candidates:
+        assert self.found.candidates is not None
+        return self.found.candidates
+
+    @cached_property
+    def winner(self) -> int:
+        """The place of the best candidate."""
+        return int(self.candidates.ranked(self.question.objectives[0])[0])
+
+    @cached_property
+    def front(self) -> list[int]:
+        """Places of the candidates that no other beats in all objectives, the best first."""
+        import numpy as np
+
+        columns = [self.candidates.minimised(name) for name in self.question.objectives]
+        known = np.flatnonzero(~np.isnan(columns).any(axis=0))
+        on = known[pareto.front([column[known] for column in columns])]
+        chosen = self.candidates.chosen(on)
+        # Of several that are alike in every objective one is enough.
+        alike = np.unique(np.stack([chosen.minimised(name) for name in self.question.objectives]), axis=1).shape[1]
+        order = on[chosen.ranked(self.question.objectives[0])]
+        if alike < len(order):
+            values: dict[Any, Any] = {}
+            for place in order:
+                values.setdefault(tuple(column[place] for column in columns), place)
+            order = np.array(list(values.values()))
+        return [int(place) for place in order]
+
+    @cached_property
+    def equals(self) -> list[int]:
+        """Places of the other candidates whose accuracy interval reaches the winner's, the most accurate first."""
+        import numpy as np
+
+        table = self.candidates
+        low, high = table.accuracy_low[self.winner], table.accuracy_high[self.winner]
+        if np.isnan(low):
+            return []
+        reaching = (table.accuracy_high >= low) & (table.accuracy_low <= high)
+        reaching[self.winner] = False
+        order = table.ranked("accuracy")
+        return [int(place) for place in order[reaching[order]]]
+
+    def settings(self, place: int) -> Settings:
+        """A candidate's settings."""
+        space = self.question.spaces[int(self.candidates.space[place])]
+        return space.settings(int(self.candidates.number[place]))
+
+    @property
+    def binding(self) -> str | None:
+        """The limit that keeps the winner from being better."""
+        return self.question.constraints.binding(self.candidates.row(self.winner))
+
+
+def answer(
+    question: Question,
+    *,
+    seed: int = 0,
+    trials: int = TRIALS,
+    sampler: str = "nsga2",
+    journal: Path | None = None,
+    watched: Callable[[int], None] = lambda variants: None,
+) -> Answer:
+    """The best variants of a question's spaces.
+
+    watched: is told how many were gone through. Raises SpecError where a spec has no network in its whole space.
+    """
+    size = sum(map(len, question.spaces))
+    exact = size <= LARGEST
+    asked = (question.spaces, question.constraints, question.objectives, question.scale, question.estimate)
+    if exact:
+        found = enumerate_all(*asked, watched)
+    else:
+        from archcost.search.evolution import evolve
+
+        found = evolve(*asked, trials=trials, seed=seed, sampler=sampler, journal=journal, watched=watched)
+    return Answer(question, found, exact, seed)

@@ -1,0 +1,145 @@
+"""Every variant of a space, its costs exact: the answer is the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from archcost.analysis.analysis import Analysis
+from archcost.errors import SpecError
+from archcost.search import pareto
+from archcost.search.candidates import Candidates, joined
+from archcost.search.constraints import Constraints
+from archcost.search.space import Space
+from archcost.spec.settings import Settings
+
+COSTS = ("macs", "params", "weight_bytes", "peak_activation_bytes")
+KEPT = 1000
+"""Of each part of a space, besides its front, so many of the best are kept."""
+
+
+@dataclass(slots=True, eq=False)
+class Scale:
+    """What costs are counted for: samples at once, the type of their numbers, whether layers work in place."""
+
+    batch: int = 1
+    dtype: str = "float32"
+    inplace: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """What an enumeration found. size: variants; distinct: networks among them that can exist; feasible: those that
+    keep to every limit; candidates: the best of these, and every one on the front of the objectives.
+
+    extremes: for each limit the candidate that needs least of it, or is most accurate, so that a user can be told.
+    """
+
+    size: int
+    distinct: int
+    feasible: int
+    candidates: Candidates | None
+    extremes: dict[str, Candidates]
+
+
+Estimate = Callable[[int, Settings, tuple[int, int]], Mapping[str, Any]]
+"""Columns of accuracy and of time: of a space's place, a grid of its settings, and the grid's shape; each column is
+flat, with an entry for every variant of the grid."""
+
+
+def enumerate_all(
+    spaces: Sequence[Space],
+    constraints: Constraints,
+    objectives: Sequence[str],
+    scale: Scale,
+    estimate: Estimate,
+    watched: Callable[[int], None] = lambda variants: None,
+) -> Found:
+    """Goes through every variant of every space.
+
+    objectives: the first is what the winner is best in. watched: is told how many variants were gone through.
+    Raises SpecError where a spec has no network in its whole space.
+    """
+    kept: list[Candidates] = []
+    found = Found(sum(map(len, spaces)), 0, 0, None, {})
+    for place, space in enumerate(spaces):
+        errors: list[SpecError] = []
+        parts = 0
+        for first, settings in space.chunks():
+            parts += 1
+            try:
+                table = candidates_of(place, first, settings, space, scale, estimate)
+            except SpecError as error:  # nothing of this part can exist
+                errors.append(error)
+                continue
+            found.distinct += len(table)
+            note(found.extremes, table, constraints)
+            for name, _ in constraints.given():
+                table = table.chosen(constraints.met(name, getattr(table, name)))
+            found.feasible += len(table)
+            if len(table):
+                kept.append(_best(table, objectives))
+            watched(first)
+        if len(errors) == parts:
+            raise errors[0]
+    if kept:
+        table = joined(kept)
+        found.candidates = table.chosen(table.ranked(objectives[0]))
+    return found
+
+
+def candidates_of(
+    place: int, first: int, settings: Settings, space: Space, scale: Scale, estimate: Estimate
+) -> Candidates:
+    """The distinct networks of a part that can exist: each by its published variant, else by its smallest α."""
+    import numpy as np
+
+    analysis = Analysis(space.document, settings, scale.batch, scale.dtype, scale.inplace)
+    shape = np.broadcast_shapes(*(value.shape for value in settings.arrays))
+    shape = (shape[0], len(space.resolutions))
+    count = shape[0] * shape[1]
+    estimated = {**_unknown(count), **estimate(place, settings, shape)}
+    networks = np.broadcast_to(analysis.networks, shape).ravel()
+    order = np.lexsort((np.arange(count), np.isnan(estimated["published"]), networks))
+    rows = np.sort(order[np.unique(networks[order], return_index=True)[1]])
+    rows = rows[np.broadcast_to(analysis.feasible, shape).ravel()[rows]]
+
+    def column(name: str) -> Any:
+        return np.ma.getdata(np.broadcast_to(getattr(analysis, name), shape)).ravel()[rows]
+
+    return Candidates(
+        space=np.full(len(rows), place),
+        number=first + rows,
+        **{name: column(name) for name in COSTS},
+        **{name: values[rows] for name, values in estimated.items()},
+    )
+
+
+def _unknown(count: int) -> dict[str, Any]:
+    import numpy as np
+
+    names = {field.name for field in fields(Candidates)} - {"space", "number", "outside", *COSTS}
+    return {**{name: np.full(count, np.nan) for name in names}, "outside": np.zeros(count, bool)}
+
+
+def note(extremes: dict[str, Candidates], table: Candidates, constraints: Constraints) -> None:
+    """Keeps the candidate with the least of each limited cost so far, and with the most accuracy."""
+    import numpy as np
+
+    for name, _ in constraints.given():
+        column = table.minimised(name)
+        if np.isnan(column).all():
+            continue
+        place = int(np.nanargmin(column))
+        if name not in extremes or column[place] < extremes[name].minimised(name)[0]:
+            extremes[name] = table.chosen([place])
+
+
+def _best(table: Candidates, objectives: Sequence[str]) -> Candidates:
+    """The front, and the best of the rest."""
+    import numpy as np
+
+    kept = pareto.front([np.nan_to_num(table.minimised(name), nan=np.inf) for name in objectives])
+    kept[table.ranked(objectives[0])[:KEPT]] = True
+    return table.chosen(kept)

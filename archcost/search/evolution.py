@@ -1,0 +1,147 @@
+"""Spaces too large to go through: Optuna proposes variants, exact costs say which are feasible, the best are kept.
+
+The study is a journal file, which `optuna-dashboard` opens and the next run goes on from.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from archcost.dims import is_array
+from archcost.errors import ArchcostError, SpecError
+from archcost.search.candidates import MAXIMISED, Candidates, joined
+from archcost.search.constraints import Constraints
+from archcost.search.enumeration import Estimate, Found, Scale, candidates_of, note
+from archcost.search.space import Space
+from archcost.spec.names import unknown
+from archcost.spec.settings import Settings
+
+SAMPLERS = ("nsga2", "tpe")
+STUDY = "archcost"
+WORST = 1e30
+"""What a variant is told to be that cannot exist; Optuna takes no infinity."""
+
+
+def evolve(
+    spaces: Sequence[Space],
+    constraints: Constraints,
+    objectives: Sequence[str],
+    scale: Scale,
+    estimate: Estimate,
+    *,
+    trials: int,
+    seed: int,
+    sampler: str = "nsga2",
+    journal: Path | None = None,
+    watched: Callable[[int], None] = lambda trials: None,
+) -> Found:
+    """As `enumerate_all`, over as many trials; the same seed, and the same journal to begin with, give the same answer.
+
+    Raises ArchcostError where Optuna is not installed, or the journal is broken.
+    """
+    study = _study(objectives, seed, sampler, journal)
+    found = Found(sum(map(len, spaces)), 0, 0, None, {})
+    known: dict[tuple[int, int], Candidates | None] = {}
+    finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    for trial in finished:
+        _known(known, spaces, trial.params, scale, estimate)
+    for count in range(len(finished), trials):
+        trial = study.ask()
+        row = _known(known, spaces, _suggested(trial, spaces), scale, estimate)
+        for name, limit in constraints.given():
+            trial.set_constraint(name, WORST if row is None else _violation(row, name, limit))
+        values = [WORST] * len(objectives) if row is None else [float(row.minimised(o)[0]) for o in objectives]
+        study.tell(trial, [WORST if value != value else value for value in values])
+        watched(count + 1)
+    rows = [row for row in known.values() if row is not None]
+    found.distinct = len(rows)
+    if rows:
+        table = joined(rows)
+        note(found.extremes, table, constraints)
+        for name, _ in constraints.given():
+            table = table.chosen(constraints.met(name, getattr(table, name)))
+        found.feasible = len(table)
+        found.candidates = table.chosen(table.ranked(objectives[0])) if len(table) else None
+    return found
+
+
+def _study(objectives: Sequence[str], seed: int, sampler: str, journal: Path | None) -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise ArchcostError(
+            "this space is too large to go through; evolving needs Optuna: pip install 'archcost[search]'"
+        ) from None
+    if sampler not in SAMPLERS:
+        raise ArchcostError(unknown("sampler", sampler, SAMPLERS))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    samplers: Any = optuna.samplers
+    chosen = samplers.NSGAIISampler(seed=seed) if sampler == "nsga2" else samplers.TPESampler(seed=seed)
+    storage = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of experimental interfaces
+        try:
+            if journal is not None:
+                from optuna.storages import JournalStorage
+                from optuna.storages.journal import JournalFileBackend
+
+                storage = JournalStorage(JournalFileBackend(str(journal)))
+            return optuna.create_study(
+                storage=storage,
+                sampler=chosen,
+                study_name=STUDY,
+                directions=["minimize"] * len(objectives),
+                load_if_exists=True,
+            )
+        except OSError as error:
+            raise ArchcostError(f"{journal}: cannot be written: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ArchcostError(f"{journal}: is no study of Optuna's, or damaged ({said}); move it away") from None
+
+
+def _suggested(trial: Any, spaces: Sequence[Space]) -> dict[str, int]:
+    """The place of each value on its axis; what one spec alone has is suggested for that one."""
+    chosen = {"spec": trial.suggest_int("spec", 0, len(spaces) - 1) if len(spaces) > 1 else 0}
+    space = spaces[chosen["spec"]]
+    for name, values in space.axes.items():
+        label = f"{space.name} {name}"
+        chosen[label] = trial.suggest_int(label, 0, len(values) - 1)
+    return chosen
+
+
+def _known(
+    known: dict[tuple[int, int], Candidates | None],
+    spaces: Sequence[Space],
+    places: dict[str, int],
+    scale: Scale,
+    estimate: Estimate,
+) -> Candidates | None:
+    """The variant at these places, costed once; None where it cannot exist."""
+    which = places.get("spec", 0)
+    space = spaces[which]
+    number = space.number({name: places[f"{space.name} {name}"] for name in space.axes})
+    if (which, number) not in known:
+        try:
+            row = candidates_of(which, number, _alone(space, number), space, scale, estimate)
+            known[which, number] = row if len(row) else None
+        except SpecError:
+            known[which, number] = None
+    return known[which, number]
+
+
+def _alone(space: Space, number: int) -> Settings:
+    """One variant as a grid of one."""
+    _, settings = next(space.grouped([number]))
+    return settings.mapped(lambda size: size.reshape(1, 1) if is_array(size) else size)
+
+
+def _violation(row: Candidates, name: str, limit: float) -> float:
+    """How far a limit is exceeded, as a share of it; 0 or less where it holds."""
+    value = float(getattr(row, name)[0])
+    if value != value:
+        return WORST
+    return (limit - value if name in MAXIMISED else value - limit) / limit

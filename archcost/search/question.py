@@ -1,0 +1,74 @@
+"""What is asked of a search, and how a candidate's accuracy and time are estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from archcost.accuracy.model import Estimate
+from archcost.errors import SpecError
+from archcost.latency.prediction import Predictor, Total
+from archcost.search.constraints import Constraints
+from archcost.search.enumeration import Scale
+from archcost.search.space import Space
+from archcost.spec.settings import Settings
+
+
+class Accuracies(Protocol):
+    """What knows the accuracy of a spec's variants."""
+
+    recipe: str
+
+    def settings(self, settings: Settings) -> Estimate:
+        """Estimates in the shape that the settings broadcast to."""
+        ...
+
+    @property
+    def statement(self) -> str:
+        """What they rest on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """objectives: names of columns, the first of which the winner is best in; less is better, but for accuracy, and for
+    a name with a + before it. accuracies: one for each space. predictor: of the device, where there is one."""
+
+    spaces: Sequence[Space]
+    accuracies: Sequence[Accuracies]
+    constraints: Constraints
+    objectives: tuple[str, ...]
+    scale: Scale
+    predictor: Predictor | None = None
+
+    def estimate(self, place: int, settings: Settings, shape: tuple[int, int]) -> Mapping[str, Any]:
+        """Columns of accuracy and time for a grid of settings of one space."""
+        import numpy as np
+
+        def flat(values: Any) -> Any:
+            return np.broadcast_to(values, shape).ravel()
+
+        known = self.accuracies[place].settings(settings)
+        found = {
+            "accuracy": flat(known.value),
+            "accuracy_low": flat(known.low),
+            "accuracy_high": flat(known.high),
+            "published": flat(known.published),
+            "outside": flat(known.outside),
+        }
+        return found if self.predictor is None else {**found, **self._times(self.predictor, place, settings, flat)}
+
+    def _times(self, predictor: Predictor, place: int, settings: Settings, flat: Any) -> dict[str, Any]:
+        import numpy as np
+
+        document = self.spaces[place].document
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):  # rows that cannot exist; nobody asks for them
+                total = predictor.variants(document, settings, self.scale.batch)
+        except SpecError:  # none can exist; the costs say so
+            return {}
+        masked: Any = np.ma
+        known = Total(*(masked.filled(masked.asarray(getattr(total, f.name), float), np.nan) for f in fields(Total)))
+        found = predictor.judged(known, [document.name], self.scale.batch)
+        return {"seconds": flat(found.seconds), "seconds_low": flat(found.low), "seconds_high": flat(found.high)}

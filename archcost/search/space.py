@@ -1,0 +1,117 @@
+"""The variants of one spec: every combination of widths, resolutions and parameter values, each with its number."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archcost import dims
+from archcost.analysis.sweep import grid
+from archcost.errors import ArchcostError
+from archcost.spec.parts import Document
+from archcost.spec.settings import Settings, settle
+
+ALPHAS = "0.25:1:0.01"
+RESOLUTIONS = "128:224:16"
+LARGEST = 10**8
+"""Variants that can still be enumerated; beyond, a search evolves."""
+CHUNK = 2**20
+"""Variants costed at once."""
+
+
+@dataclass(eq=False)
+class Space:
+    """name: the spec as it was asked for. Variants are numbered through the parameters' values, then α, then the
+    resolution. A resolution is (height, width), or None for inputs that have neither."""
+
+    name: str
+    document: Document
+    alphas: Sequence[Any]
+    resolutions: Sequence[tuple[int, int] | None]
+    parameters: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        document: Document,
+        alphas: Sequence[Any],
+        resolutions: Sequence[Any],
+        parameters: Mapping[str, Sequence[Any]],
+    ) -> Space:
+        """From values as a user gives them; each value once. Raises ArchcostError for what the spec cannot have."""
+        settled = {
+            key: [settle(document, parameters={key: value}).parameters[key] for value in values]
+            for key, values in parameters.items()
+        }
+        widths = [settle(document, alpha=alpha).alpha for alpha in alphas]
+        sizes: list[Any] = [None]
+        if len(document.input) == 3:
+            sizes = [settle(document, resolution=size).resolution for size in resolutions]
+        found = cls(name, document, _once(widths), _once(sizes), {key: _once(each) for key, each in settled.items()})
+        if not len(found):
+            raise ArchcostError(f"{name}: an empty space; each of alpha, resolution and the parameters needs a value")
+        return found
+
+    def __len__(self) -> int:
+        return math.prod(map(len, (self.alphas, self.resolutions, *self.parameters.values())))
+
+    @property
+    def axes(self) -> dict[str, Sequence[Any]]:
+        """What can be chosen, with its values, from the slowest to the fastest in the numbering."""
+        return {**self.parameters, "alpha": self.alphas, "resolution": self.resolutions}
+
+    def number(self, places: Mapping[str, int]) -> int:
+        """The number of the variant at these places of the axes."""
+        number = 0
+        for name, values in self.axes.items():
+            number = number * len(values) + places[name]
+        return number
+
+    def settings(self, number: int) -> Settings:
+        """The variant with this number."""
+        chosen = {}
+        for name, values in reversed(self.axes.items()):
+            number, place = divmod(int(number), len(values))
+            chosen[name] = values[place]
+        alpha, size = chosen.pop("alpha"), chosen.pop("resolution")
+        return settle(self.document, alpha, None, size, chosen)
+
+    def grouped(self, numbers: Any) -> Iterator[tuple[Any, Settings]]:
+        """Variants in groups that have their parameters in common: places among the numbers given, and settings whose
+        α and resolution are arrays, an entry a place."""
+        import numpy as np
+
+        rest, sizes = np.divmod(np.asarray(numbers), len(self.resolutions))
+        combinations, widths = np.divmod(rest, len(self.alphas))
+        for combination in np.unique(combinations):
+            places = np.flatnonzero(combinations == combination)
+            one = self.settings(int(numbers[places[0]]))
+            parts = [dims.parts(self.alphas[i]) for i in widths[places]]
+            alpha = dims.Ratio(np.array([n * (dims.UNIT // d) for n, d in parts], np.int64), dims.UNIT)
+            resolution: Any = None
+            if one.resolution is not None:
+                table = np.array([self.resolutions[i] for i in sizes[places]], np.int64)
+                height, width = table.T
+                resolution = (height, height if (height == width).all() else width)
+            yield places, Settings(alpha, resolution, one.parameters)
+
+    def chunks(self) -> Iterator[tuple[int, Settings]]:
+        """All variants, in parts: the number of a part's first, and its settings as a grid of α × resolution."""
+        high = max(1, CHUNK // len(self.resolutions))
+        for combination, values in enumerate(itertools.product(*self.parameters.values())):
+            chosen = dict(zip(self.parameters, values, strict=True))
+            for start in range(0, len(self.alphas), high):
+                first = (combination * len(self.alphas) + start) * len(self.resolutions)
+                yield first, grid(self.document, self.alphas[start : start + high], self.resolutions, chosen)
+
+
+def _once(values: Sequence[Any]) -> list[Any]:
+    """Each value once, in the order given."""
+    found: dict[Any, Any] = {}
+    for value in values:
+        found.setdefault(str(value), value)
+    return list(found.values())

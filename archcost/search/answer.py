@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Answer:
     seed: int
     stopped: str = ""
     measured: int = 0
-    notes: list[str] = field(default_factory=list)
+    failed: int = 0
 
     @property
     def candidates(self) -> Candidates:
@@ -41,7 +41,16 @@ class Answer:
     @cached_property
     def winner(self) -> int:
         """The place of the best candidate."""
-        return int(self.candidates.ranked(self.question.objectives[0])[0])
+        order = self.candidates.ranked(self.question.objectives[0])
+        return int(order[self._eligible[order]][0])
+
+    @cached_property
+    def _eligible(self) -> Any:
+        """Which candidates may win: those whose objectives are known, if any are."""
+        import numpy as np
+
+        known = ~np.isnan([self.candidates.minimised(name) for name in self.question.objectives]).any(axis=0)
+        return known if known.any() else np.ones(len(known), bool)
 
     @cached_property
     def front(self) -> list[int]:

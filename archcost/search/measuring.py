@@ -39,7 +39,7 @@ class Measuring:
 
     value: known beforehand, an entry a candidate; samples: the candidates' kernels, by fusion; limit: seconds that
     the answer may take at most; budget: measurements that there are, None for no end; rates: from a profile of this
-    device, where there is one; forms: that may describe it.
+    device, where there is one; forms: that may describe it. predicted: seconds; seconds: measured ones, else those.
     """
 
     value: Floats
@@ -50,6 +50,7 @@ class Measuring:
     forms: tuple[Form, ...] = (GENERIC,)
     measured: dict[int, float] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
+    predicted: Floats = field(init=False)
     seconds: Floats = field(init=False)
     width: float = field(init=False, default=EARLY)
 
@@ -122,7 +123,8 @@ class Measuring:
                 found = fitted(Evidence(done, times, {}, self.forms))
                 rates, correction, fusion = found.rates, found.correction, found.fusion
                 self.width = found.inside or EARLY
-        self.seconds = self.samples[fusion].seconds(rates, correction)
+        self.predicted = self.samples[fusion].seconds(rates, correction)
+        self.seconds = self.predicted.copy()
         self.seconds[self._done] = times
 
     def _reference(self) -> tuple[float, float]:

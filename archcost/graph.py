@@ -81,6 +81,15 @@ class Network:
     alpha_read: bool
 
     @cached_property
+    def readers(self) -> dict[str, int]:
+        """Of the input and of each layer, how many layers read it: the graph's out-degree, quicker to come by."""
+        found = dict.fromkeys([INPUT, *(layer.name for layer in self.layers)], 0)
+        for layer in self.layers:
+            for source in set(layer.inputs):
+                found[source] += 1
+        return found
+
+    @cached_property
     def graph(self) -> nx.DiGraph[str]:
         """Nodes are the network's input and its layers, each under `layer`; edges are tensors."""
         import networkx as nx

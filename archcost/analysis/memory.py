@@ -49,24 +49,24 @@ def schedule(network: Network, inplace: bool = True) -> Schedule:
 
 def _owners(network: Network, inplace: bool) -> dict[str, str]:
     """For each tensor the one whose memory it lives in."""
-    graph = network.graph
+    readers = network.readers
     owner = {INPUT: INPUT}
-    shared: dict[str, bool] = {INPUT: graph.out_degree(INPUT) > 1}
+    shared: dict[str, bool] = {INPUT: readers[INPUT] > 1}
     for layer in network.layers:
         storage, source = layer.op.storage, layer.inputs[0]
         if storage == "view" or (storage == "in_place" and inplace and not shared[source]):
             owner[layer.name] = owner[source]
-            shared[layer.name] = graph.out_degree(layer.name) > 1 or shared[source]
+            shared[layer.name] = readers[layer.name] > 1 or shared[source]
         else:
             owner[layer.name] = layer.name
-            shared[layer.name] = graph.out_degree(layer.name) > 1
+            shared[layer.name] = readers[layer.name] > 1
     return owner
 
 
 def _last_uses(network: Network, owner: dict[str, str]) -> dict[str, int]:
     """The index of the layer after which each memory is freed; what is never freed is left out."""
     last: dict[str, int] = {}
-    kept = {owner[name] for name, degree in network.graph.out_degree if degree == 0}
+    kept = {owner[name] for name, readers in network.readers.items() if readers == 0}
     for index, layer in enumerate(network.layers):
         for source in layer.inputs:
             last[owner[source]] = index

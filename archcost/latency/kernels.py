@@ -80,10 +80,10 @@ def _running(network: Network, fusion: str) -> Iterator[Layer]:
     """The layers that are kernels of their own."""
     if fusion not in FUSIONS:
         raise ValueError(f"fusion is one of {', '.join(FUSIONS)}")
-    readers = network.graph.out_degree
+    readers = network.readers
     made: set[str] = set()
     for layer in network.layers:
-        fusible = layer.op.storage == "in_place" and layer.inputs[0] in made and readers(layer.inputs[0]) == 1
+        fusible = layer.op.storage == "in_place" and layer.inputs[0] in made and readers[layer.inputs[0]] == 1
         if not layer.op.moves_data:
             if layer.inputs[0] in made:
                 made.add(layer.name)

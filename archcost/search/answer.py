@@ -49,8 +49,9 @@ class Answer:
         """Which candidates may win: those whose objectives are known, if any are."""
         import numpy as np
 
-        known = ~np.isnan([self.candidates.minimised(name) for name in self.question.objectives]).any(axis=0)
-        return known if known.any() else np.ones(len(known), bool)
+        columns = np.stack([self.candidates.minimised(name) for name in self.question.objectives])
+        known = ~np.isnan(columns).any(axis=0)
+        return known if known.any() else np.ones(columns.shape[1], bool)
 
     @cached_property
     def front(self) -> list[int]:

@@ -18,7 +18,10 @@ from archcost.spec.settings import Settings
 class Accuracies(Protocol):
     """What knows the accuracy of a spec's variants."""
 
-    recipe: str
+    @property
+    def recipe(self) -> str:
+        """How the figures were trained for."""
+        ...
 
     def settings(self, settings: Settings) -> Estimate:
         """Estimates in the shape that the settings broadcast to."""

@@ -110,4 +110,3 @@ def _told(found: Answer, loop: Measuring, stopped: str) -> Answer:
         len(loop.measured),
         len(loop.failed),
     )
-

@@ -1,0 +1,69 @@
+"""What `search` does with the device at hand."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from archcost.cli.measuring import live_measure
+from archcost.graph import Network
+from archcost.latency import folders, measurement
+from archcost.latency.store import Store
+from archcost.latency.subject import Label, Task
+from archcost.search.answer import Answer
+from archcost.search.timing import MEASUREMENTS, measured
+
+
+def measured_here(found: Answer, device: str, asked: dict[str, Any]) -> Answer:
+    """The answer with times measured on this machine; what the store has is not measured again."""
+    live = live_measure()
+    machine = live.find(device)
+    mode = asked["mode"] or ("graph" if machine.is_gpu else "eager")
+    scale = found.question.scale
+    dtype = "float32" if scale.dtype == "tf32" else scale.dtype
+    measurement.require("dtype", dtype, measurement.DTYPES)
+    budget = asked["measurements"] or (None if asked["minutes"] else MEASUREMENTS)
+    with Store(folders.store(asked["store"])) as store, _Bar(budget) as bar:
+
+        def measure(spec: str, network: Network) -> float | None:
+            label = Label.of(network, spec)
+            task = Task(network, label, scale.batch, dtype, mode=mode, tf32=scale.dtype == "tf32")
+            answer = next(iter(live.measure([task], store, machine)))[0]
+            return answer.median if answer.status == measurement.OK else None
+
+        return measured(
+            found,
+            measure,
+            "cuda" if machine.is_gpu else "cpu",
+            budget=budget,
+            seconds=None if asked["minutes"] is None else 60 * asked["minutes"],
+            watched=bar.moved,
+        )
+
+
+class _Bar:
+    """A bar on the terminal: how many were measured, and how many could still beat them."""
+
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.progress: Any = None
+
+    def __enter__(self) -> _Bar:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+            self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.progress.start()
+            self.bar = self.progress.add_task("measuring", total=self.total)
+        return self
+
+    def moved(self, done: int, rivals: int) -> None:
+        if self.progress is not None:
+            said = f"{done} measured, {rivals} could still win"
+            self.progress.update(self.bar, completed=done, description=said)
+
+    def __exit__(self, *error: object) -> None:
+        if self.progress is not None:
+            self.progress.stop()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archcost.search.answer import Answer
 
 FORMATS = ("table", "markdown", "csv", "json")
+JOURNAL = "study.journal"
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
@@ -47,7 +48,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--seed", type=int, default=0, show_default=True, help="Of an evolution, in spaces beyond 10^8 variants.")
 @click.option("--trials", type=click.IntRange(1), help="Of an evolution.  [default: 2000]")
 @click.option("--sampler", type=click.Choice(["nsga2", "tpe"]), default="nsga2", show_default=True, help="Optuna's.")
-@click.option("--resume", "journal", metavar="FILE", help="An evolution's journal: made, or gone on with.")
+@click.option("--resume", is_flag=True, help="Go on with the evolution in --out DIR; measurements are kept anyway.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="Networks of the front to show.")
 @click.option("--out", "folder", metavar="DIR", help="Write result.json, front.csv, pictures and winner.yaml there.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
@@ -68,7 +69,7 @@ def command(
     archcost search --min-accuracy 70 --out best
     """
     form = format_of(form, output, ENDINGS, "table")
-    found = _answer(specs or ("mobilenetv1",), asked)
+    found = _answer(specs or ("mobilenetv1",), asked, _journal(folder, asked["resume"]))
     from archcost.reports import json
     from archcost.reports import search as report
     from archcost.reports.table import terminal_width
@@ -84,7 +85,7 @@ def command(
     deliver(text, output)
 
 
-def _answer(specs: tuple[str, ...], asked: dict[str, Any]) -> Answer:
+def _answer(specs: tuple[str, ...], asked: dict[str, Any], journal: Path | None) -> Answer:
     from dataclasses import replace
 
     from archcost.api.search import READERS, question_of
@@ -112,7 +113,6 @@ def _answer(specs: tuple[str, ...], asked: dict[str, Any]) -> Answer:
     if here:  # limits on time hold for what is measured, after costs have been kept to
         limits = replace(question.constraints, seconds=None)
         before = replace(question, constraints=limits, objectives=_untimed(question))
-    journal = None if asked["journal"] is None else Path(asked["journal"])
     found = answer(
         before, seed=asked["seed"], trials=asked["trials"] or TRIALS, sampler=asked["sampler"], journal=journal
     )
@@ -124,6 +124,16 @@ def _answer(specs: tuple[str, ...], asked: dict[str, Any]) -> Answer:
         found = measured_here(found, device, asked)
         require(found.question, found.found)
     return found
+
+
+def _journal(folder: str | None, resume: bool) -> Path | None:
+    """Where an evolution keeps its study: in the folder of the results, where it is asked for."""
+    if folder is None:
+        return None
+    path = Path(folder, JOURNAL)
+    if path.exists() and not resume:
+        raise ArchcostError(f"{path}: holds an evolution already; --resume goes on with it, or name another --out")
+    return path
 
 
 def _untimed(question: Any) -> tuple[str, ...]:

@@ -141,8 +141,9 @@ def require(question: Question, found: Any) -> None:
     name = question.objectives[0]
     if np.isnan(found.candidates.minimised(name)).all():
         specs = ", ".join(space.name for space in question.spaces)
+        where = " that keeps to these limits" if any(each.points for each in question.accuracies) else ""
         raise ArchcostError(
-            f"no {LABELS[name.removeprefix('+')]} is known of any variant of {specs} in {question.scale.dtype}; give a "
+            f"no {LABELS[name.removeprefix('+')]} is known of any variant of {specs} in {question.scale.dtype}{where}; give a "
             "table with --accuracy, a command with --evaluate, or name what to maximise instead: --maximize macs"
         )
 

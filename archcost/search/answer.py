@@ -93,8 +93,12 @@ class Answer:
 
     @property
     def binding(self) -> str | None:
-        """The limit that keeps the winner from being better."""
-        return self.question.constraints.binding(self.candidates.row(self.winner))
+        """The limit that alone keeps the winner from being better: without it, that of which most would be gained."""
+        objective = self.question.objectives[0]
+        own = self.candidates.minimised(objective)[self.winner]
+        gains = {name: own - best.minimised(objective)[0] for name, best in self.found.beyond.items()}
+        better = {name: gain for name, gain in gains.items() if gain > 0}
+        return max(better, key=lambda name: better[name]) if better else None
 
 
 def answer(

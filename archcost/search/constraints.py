@@ -41,8 +41,3 @@ class Constraints:
     def used(self, row: Mapping[str, Any]) -> dict[str, float]:
         """By limit, the share of it that a candidate uses; for accuracy, its share of what is asked for."""
         return {name: row[name] / limit for name, limit in self.given()}
-
-    def binding(self, row: Mapping[str, Any]) -> str | None:
-        """The limit that a candidate comes closest to."""
-        shares = {name: share for name, share in self.used(row).items() if name != "accuracy"}
-        return max(shares, key=lambda name: shares[name]) if shares else None

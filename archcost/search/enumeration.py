@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from archcost.analysis.analysis import Analysis
@@ -33,14 +33,16 @@ class Found:
     """What an enumeration found. size: variants; distinct: networks among them that can exist; feasible: those that
     keep to every limit; candidates: the best of these, and every one on the front of the objectives.
 
-    extremes: for each limit the candidate that needs least of it, or is most accurate, so that a user can be told.
+    extremes: for each limit the candidate that needs least of it, or is most accurate, so that a user can be told;
+    beyond: for each limit the best of those that break it alone.
     """
 
     size: int
     distinct: int
     feasible: int
     candidates: Candidates | None
-    extremes: dict[str, Candidates]
+    extremes: dict[str, Candidates] = field(default_factory=dict)
+    beyond: dict[str, Candidates] = field(default_factory=dict)
 
 
 Estimate = Callable[[int, Settings, tuple[int, int]], Mapping[str, Any]]
@@ -62,7 +64,7 @@ def enumerate_all(
     Raises SpecError where a spec has no network in its whole space.
     """
     kept: list[Candidates] = []
-    found = Found(sum(map(len, spaces)), 0, 0, None, {})
+    found = Found(sum(map(len, spaces)), 0, 0, None)
     for place, space in enumerate(spaces):
         errors: list[SpecError] = []
         parts = 0
@@ -75,8 +77,7 @@ def enumerate_all(
                 continue
             found.distinct += len(table)
             note(found.extremes, table, constraints)
-            for name, _ in constraints.given():
-                table = table.chosen(constraints.met(name, getattr(table, name)))
+            table = kept_to(constraints, table, objectives[0], found.beyond)
             found.feasible += len(table)
             if len(table):
                 kept.append(_best(table, objectives))
@@ -134,6 +135,22 @@ def note(extremes: dict[str, Candidates], table: Candidates, constraints: Constr
         place = int(np.nanargmin(column))
         if name not in extremes or column[place] < extremes[name].minimised(name)[0]:
             extremes[name] = table.chosen([place])
+
+
+def kept_to(constraints: Constraints, table: Candidates, objective: str, beyond: dict[str, Candidates]) -> Candidates:
+    """The candidates that keep to every limit; the best of those that break one alone is noted in `beyond`."""
+    import numpy as np
+
+    kept = {name: constraints.met(name, getattr(table, name)) for name, _ in constraints.given()}
+    broken = sum((~met for met in kept.values()), np.zeros(len(table), int))
+    for name, met in kept.items():
+        alone = np.flatnonzero(~met & (broken == 1))
+        column = table.minimised(objective)[alone]
+        if len(alone) and not np.isnan(column).all():
+            best = table.chosen([alone[int(np.nanargmin(column))]])
+            if name not in beyond or best.minimised(objective)[0] < beyond[name].minimised(objective)[0]:
+                beyond[name] = best
+    return table.chosen(broken == 0)
 
 
 def _best(table: Candidates, objectives: Sequence[str]) -> Candidates:

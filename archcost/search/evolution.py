@@ -14,7 +14,7 @@ from archcost.dims import is_array
 from archcost.errors import ArchcostError, SpecError
 from archcost.search.candidates import MAXIMISED, Candidates, joined
 from archcost.search.constraints import Constraints
-from archcost.search.enumeration import Estimate, Found, Scale, candidates_of, note
+from archcost.search.enumeration import Estimate, Found, Scale, candidates_of, kept_to, note
 from archcost.search.space import Space
 from archcost.spec.names import unknown
 from archcost.spec.settings import Settings
@@ -43,7 +43,7 @@ def evolve(
     Raises ArchcostError where Optuna is not installed, or the journal is broken.
     """
     study = _study(objectives, seed, sampler, journal)
-    found = Found(sum(map(len, spaces)), 0, 0, None, {})
+    found = Found(sum(map(len, spaces)), 0, 0, None)
     known: dict[tuple[int, int], Candidates | None] = {}
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     for trial in finished:
@@ -61,8 +61,7 @@ def evolve(
     if rows:
         table = joined(rows)
         note(found.extremes, table, constraints)
-        for name, _ in constraints.given():
-            table = table.chosen(constraints.met(name, getattr(table, name)))
+        table = kept_to(constraints, table, objectives[0], found.beyond)
         found.feasible = len(table)
         found.candidates = table.chosen(table.ranked(objectives[0])) if len(table) else None
     return found
@@ -88,6 +87,7 @@ def _study(objectives: Sequence[str], seed: int, sampler: str, journal: Path | N
                 from optuna.storages import JournalStorage
                 from optuna.storages.journal import JournalFileBackend
 
+                journal.parent.mkdir(parents=True, exist_ok=True)
                 storage = JournalStorage(JournalFileBackend(str(journal)))
             return optuna.create_study(
                 storage=storage,

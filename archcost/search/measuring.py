@@ -76,6 +76,10 @@ class Measuring:
             return None
         if not self.measured:  # the most valuable one stands on the front, whatever its time turns out to be
             return int(rivals[self.value[rivals].argmax()])
+        if self.limit is not None and len(self.measured) % 2:
+            hinges = self._chances(rivals)
+            if hinges.max() > 0:
+                return int(rivals[hinges.argmax()])
         wanted = rivals
         reference = self._reference()
         if left is not None and left < len(rivals):
@@ -93,7 +97,7 @@ class Measuring:
         open_ = np.ones(len(self.value), bool)
         open_[self._done] = False
         open_[list(self.failed)] = False
-        if self.limit is not None:
+        if self.limit is not None and (self.measured or self.rates):  # before, nobody knows how fast the device is
             open_ &= low <= self.limit
         for place, seconds in self.measured.items():
             beaten = (self.value <= self.value[place]) & (low >= seconds)
@@ -133,6 +137,18 @@ class Measuring:
         low, high = float(self.value.min()), float(self.value.max())
         slowest = slow + MARGIN * (slow - fast) if self.limit is None else self.limit
         return slowest, low - MARGIN * ((high - low) or 1.0)
+
+    def _chances(self, places: Any) -> Floats:
+        """What each is expected to add to the best value that keeps to the limit: its lead, times the probability that
+        it keeps to it."""
+        import numpy as np
+
+        assert self.limit is not None
+        kept = [self.value[place] for place, seconds in self.measured.items() if seconds <= self.limit]
+        lead = np.maximum(self.value[places] - max(kept, default=float(self.value.min())), 0)
+        steps = np.log(self.limit / self.seconds[places]) / (self.width / 1.2816)
+        chances: Floats = lead / (1 + np.exp(-1.702 * steps))  # the logistic curve that is closest to the normal one
+        return chances
 
     def _gains(self, places: Any, reference: tuple[float, float]) -> Floats:
         """By how much each is expected to enlarge the area that the measured front covers."""

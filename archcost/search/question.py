@@ -28,6 +28,11 @@ class Accuracies(Protocol):
         ...
 
     @property
+    def points(self) -> Sequence[Any]:
+        """The figures that they rest on."""
+        ...
+
+    @property
     def statement(self) -> str:
         """What they rest on."""
         ...

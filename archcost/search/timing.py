@@ -89,7 +89,11 @@ def _told(found: Answer, loop: Measuring, stopped: str) -> Answer:
     low, high = loop.predicted * np.exp(-loop.width), loop.predicted * np.exp(loop.width)
     table = replace(table, seconds=loop.predicted, seconds_low=low, seconds_high=high, measured=times)
     limit = question.constraints.seconds
+    extremes = dict(found.found.extremes)
     if limit is not None:
+        best = np.where(np.isnan(times), np.inf, times)
+        fastest = replace(table, seconds=best).chosen([int(best.argmin())])
+        extremes |= {"seconds": fastest} if loop.measured else {}
         table = table.chosen(np.where(np.isnan(times), table.seconds, times) <= limit)
     rivals = len(loop.rivals())
     if not stopped:
@@ -103,7 +107,7 @@ def _told(found: Answer, loop: Measuring, stopped: str) -> Answer:
     objectives = tuple("measured" if name == "seconds" else name for name in question.objectives)
     return Answer(
         replace(question, objectives=objectives),
-        replace(found.found, candidates=table if len(table) else None),
+        replace(found.found, candidates=table if len(table) else None, extremes=extremes),
         found.exact,
         found.seed,
         stopped,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from archcost import dims
-from archcost.errors import Mark, printable
+from archcost.errors import ArchcostError, Mark, printable
 from archcost.ops.fields import LARGEST_SIZE, describe
+from archcost.spec import ranges
 from archcost.spec.names import unknown
 from archcost.spec.parts import BUILT_IN, HEADER, Document, Parameter
 from archcost.spec.scaling import ROUNDINGS, Scaling
@@ -55,6 +56,7 @@ class HeaderReader(Reader):
         self._input()
         self._scaling()
         self._parameters()
+        self._space()
 
     def _text(self, key: str) -> str:
         node = self.root.value.get(key)
@@ -133,6 +135,26 @@ class HeaderReader(Reader):
             said = item.value.get("help")
             self.document.parameters[name] = Parameter(default, listed, str(said.plain) if said else "")
 
+    def _space(self) -> None:
+        node = self.root.value.get("space")
+        axes = ("alpha", "resolution", *self.document.parameters)
+        if node is None or not self.mapping(node, "space", axes):
+            return
+        for name, item in node.value.items():
+            nodes = item.value if isinstance(item.value, list) else [item]
+            if not nodes:
+                self.problem(f"`{name}` needs at least one value", item.mark)
+                continue
+            texts = [each.value for each in nodes if isinstance(each.value, str)]
+            try:
+                for text in texts:
+                    ranges.values(text, name)
+            except ArchcostError as error:
+                self.problem(str(error), item.mark)
+                continue
+            values = [self._choice(each) for each in nodes]
+            self.document.space[name] = [v for value in values for v in spread(value, name)]
+
     def _choice(self, node: Node) -> Any:
         if isinstance(node.value, (dict, list)) or node.value is None:
             self.problem(f"a parameter is a number, true, false or a name, not {describe(node.plain)}", node.mark)
@@ -142,3 +164,8 @@ class HeaderReader(Reader):
         except ValueError as error:
             self.problem(str(error), node.mark)
             return 0
+
+
+def spread(value: Any, name: str) -> list[Any]:
+    """A value of an axis; for the text of a range or a list, all of its values."""
+    return list(ranges.values(value, name)) if isinstance(value, str) else [value]

@@ -11,7 +11,7 @@ from archcost.spec import source
 from archcost.spec.scaling import Scaling
 from archcost.spec.source import Node
 
-HEADER = ("name", "source", "input", "scaling", "parameters", "blocks", "layers", "notes")
+HEADER = ("name", "source", "input", "scaling", "parameters", "space", "blocks", "layers", "notes")
 LAYER_KEYS = ("name", "from", "repeat", "when", "scale")
 """What may stand beside an operator or block, or among its fields."""
 BUILT_IN = ("alpha", "rho", "resolution")
@@ -62,6 +62,8 @@ class Document:
     input: list[Node] = field(default_factory=list, repr=False)
     scaling: Scaling = dataclasses.field(default_factory=Scaling)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    space: dict[str, Any] = field(default_factory=dict)
+    """What a search goes through unless it is told otherwise: lists of values, or texts of ranges."""
     blocks: dict[str, Block] = field(default_factory=dict, repr=False)
     items: list[Item] = field(default_factory=list, repr=False)
     problems: list[Problem] = field(default_factory=list)

@@ -40,6 +40,7 @@ def schema() -> dict[str, Any]:
         },
         "scaling": _scaling(),
         "parameters": {"type": "object", "additionalProperties": _parameter()},
+        "space": {"type": "object", "additionalProperties": _axis()},
         "blocks": {"type": "object", "additionalProperties": _block()},
         "layers": {"$ref": "#/$defs/layers"},
     }
@@ -52,6 +53,12 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": {"layers": {"type": "array", "items": _layer(), "minItems": 1}},
     }
+
+
+def _axis() -> dict[str, Any]:
+    one: dict[str, Any] = {"type": ["number", "boolean", "string"]}
+    many = {"type": "array", "items": one, "minItems": 1}
+    return {"anyOf": [one, many], "description": "what a search goes through: values, or a range such as 0.25:1:0.05"}
 
 
 def _layer() -> dict[str, Any]:

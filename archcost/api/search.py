@@ -58,6 +58,8 @@ def constraints_of(given: Mapping[str, Any]) -> Constraints:
 
 def space_of(model: Model, name: str, axes: Mapping[str, Any]) -> Space:
     """A spec's space: what is asked for, else what the spec's own `space` says, else the usual one."""
+    if model.document.problems:
+        raise model.document.error(model.document.problems)
     usual = {"alpha": ALPHAS, "resolution": RESOLUTIONS}
     own: dict[str, Any] = {**usual, **model.document.space, **model.given, **axes}
     alphas, sizes = (_values(own.pop(key), key) for key in ("alpha", "resolution"))

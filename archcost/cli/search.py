@@ -39,6 +39,13 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     "--device]",
 )
 @click.option("--accuracy", metavar="FILE", help="Your own accuracies, a CSV: spec, alpha, resolution, accuracy.")
+@click.option(
+    "--evaluate",
+    metavar="COMMAND",
+    help='Your own, which prints {"accuracy": 71.2}; {spec}, {alpha} and {resolution} in it are filled in.',
+)
+@click.option("--evaluations", type=click.IntRange(1), help="With --evaluate, at most so many.  [default: 50]")
+@click.option("--time-limit", type=float, default=3600.0, show_default=True, help="Seconds for one evaluation.")
 @click.option("--device", metavar="NAME", help="cuda or cpu measures here; a profile's name or file predicts.")
 @options.mode_option
 @click.option("--measurements", type=click.IntRange(1), help="With cuda or cpu, at most so many.  [default: 30]")
@@ -113,6 +120,16 @@ def _answer(specs: tuple[str, ...], asked: dict[str, Any], journal: Path | None)
     if here:  # limits on time hold for what is measured, after costs have been kept to
         limits = replace(question.constraints, seconds=None)
         before = replace(question, constraints=limits, objectives=_untimed(question))
+    if asked["evaluate"] is not None:
+        if here:
+            raise ArchcostError(
+                "--evaluate and --device cpu or cuda at once are not offered; use a profile of the device"
+            )
+        from archcost.cli.searching import evaluated_here
+
+        found = evaluated_here(question, asked, journal)
+        require(found.question, found.found)
+        return found
     found = answer(
         before, seed=asked["seed"], trials=asked["trials"] or TRIALS, sampler=asked["sampler"], journal=journal
     )

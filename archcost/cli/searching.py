@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
+import click
+
+from archcost.accuracy.evaluator import Evaluator
 from archcost.cli.measuring import live_measure
 from archcost.graph import Network
 from archcost.latency import folders, measurement
 from archcost.latency.store import Store
 from archcost.latency.subject import Label, Task
 from archcost.search.answer import Answer
+from archcost.search.evaluating import EVALUATIONS, evaluated
+from archcost.search.question import Question
 from archcost.search.timing import MEASUREMENTS, measured
 
 
@@ -41,11 +47,37 @@ def measured_here(found: Answer, device: str, asked: dict[str, Any]) -> Answer:
         )
 
 
+def evaluated_here(question: Question, asked: dict[str, Any], journal: Path | None) -> Answer:
+    """The answer by the user's own command; what the store knows is not asked again."""
+    budget = asked["evaluations"] or EVALUATIONS
+    with Store(folders.store(asked["store"])) as store, _Bar(budget, "evaluating") as bar:
+        evaluator = Evaluator(asked["evaluate"], store, asked["time_limit"])
+        for space in question.spaces:
+            evaluator.check(space.document)
+
+        def evaluate(spec: str, network: Network) -> float | None:
+            found = evaluator.evaluate(network, spec)
+            if found.accuracy is None:
+                where = f"{found.spec} at α {found.alpha:g}, {found.resolution}"
+                click.echo(f"warning: no accuracy of {where}: {found.reason}", err=True)
+            return found.accuracy
+
+        return evaluated(
+            question,
+            evaluate,
+            budget=budget,
+            seed=asked["seed"],
+            sampler=asked["sampler"],
+            journal=journal,
+            watched=lambda count: bar.moved(count, None),
+        )
+
+
 class _Bar:
     """A bar on the terminal: how many were measured, and how many could still beat them."""
 
-    def __init__(self, total: int | None) -> None:
-        self.total = total
+    def __init__(self, total: int | None, title: str = "measuring") -> None:
+        self.total, self.title = total, title
         self.progress: Any = None
 
     def __enter__(self) -> _Bar:
@@ -56,12 +88,12 @@ class _Bar:
             columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
             self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
             self.progress.start()
-            self.bar = self.progress.add_task("measuring", total=self.total)
+            self.bar = self.progress.add_task(self.title, total=self.total)
         return self
 
-    def moved(self, done: int, rivals: int) -> None:
+    def moved(self, done: int, rivals: int | None) -> None:
         if self.progress is not None:
-            said = f"{done} measured, {rivals} could still win"
+            said = self.title if rivals is None else f"{done} measured, {rivals} could still win"
             self.progress.update(self.bar, completed=done, description=said)
 
     def __exit__(self, *error: object) -> None:

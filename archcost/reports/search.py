@@ -76,7 +76,10 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "feasible": answer.found.feasible,
         "exact": answer.exact,
         "accuracies": [each.statement for each in question.accuracies],
-        "measurements": {"good": answer.measured, "failed": answer.failed, "ended": answer.stopped or None},
+        "measured": answer.measured,
+        "evaluated": answer.evaluated,
+        "failed": answer.failed,
+        "ended": answer.stopped or None,
         "winner": {**row(question, table, answer.winner), "used": {_key(name): share for name, share in used.items()}},
         "binding": None if answer.binding is None else _key(answer.binding),
         "front": rows(answer.front),
@@ -114,7 +117,7 @@ def text(answer: Answer, top: int, width: int | None, form: str = "table") -> st
         said_of = f"{len(order)} of the front's {len(answer.front)} networks are shown, evenly over it"
         notes.append(f"{said_of}; --top {len(answer.front)} or --format csv shows all.")
     notes += _measuring(answer)
-    notes += [each.statement + "." for each in question.accuracies]
+    notes += [] if answer.evaluated else [each.statement + "." for each in question.accuracies]
     if table.outside[answer.winner]:
         notes.append("The winner lies outside the published range: its accuracy is extrapolated.")
     if form == "markdown":
@@ -143,8 +146,8 @@ def require(question: Question, found: Any) -> None:
         specs = ", ".join(space.name for space in question.spaces)
         where = " that keeps to these limits" if any(each.points for each in question.accuracies) else ""
         raise ArchcostError(
-            f"no {LABELS[name.removeprefix('+')]} is known of any variant of {specs} in {question.scale.dtype}{where}; give a "
-            "table with --accuracy, a command with --evaluate, or name what to maximise instead: --maximize macs"
+            f"no {LABELS[name.removeprefix('+')]} is known of any variant of {specs} in {question.scale.dtype}{where}; "
+            "give a table with --accuracy, a command with --evaluate, or name what to maximise instead: --maximize macs"
         )
 
 
@@ -256,13 +259,15 @@ def _equals(answer: Answer) -> list[str]:
 
 
 def _measuring(answer: Answer) -> list[str]:
+    failed = f", {answer.failed} failed" if answer.failed else ""
+    if answer.evaluated:
+        return [f"{answer.evaluated} networks were evaluated{failed}; it ended because {answer.stopped}."]
     if not answer.stopped:
         predictor = answer.question.predictor
         if predictor is None:
             return []
         sure = "" if predictor.profile.calibrated else "; the profile is a datasheet's, not calibrated"
         return [f"Times are predicted for {predictor.profile.name}, none was measured{sure}."]
-    failed = f", {answer.failed} failed" if answer.failed else ""
     return [f"{answer.measured} networks were measured{failed}; it ended because {answer.stopped}."]
 
 

@@ -31,6 +31,7 @@ class Answer:
     seed: int
     stopped: str = ""
     measured: int = 0
+    evaluated: int = 0
     failed: int = 0
 
     @property

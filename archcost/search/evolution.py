@@ -21,6 +21,8 @@ from archcost.spec.settings import Settings
 
 SAMPLERS = ("nsga2", "tpe")
 STUDY = "archcost"
+PATIENCE = 50
+"""Trials for each evaluation, before a search gives up to find what keeps to the limits."""
 WORST = 1e30
 """What a variant is told to be that cannot exist; Optuna takes no infinity."""
 
@@ -32,30 +34,53 @@ def evolve(
     scale: Scale,
     estimate: Estimate,
     *,
-    trials: int,
+    trials: int | None,
     seed: int,
     sampler: str = "nsga2",
     journal: Path | None = None,
+    evaluate: Callable[[int, int], float] | None = None,
+    evaluations: int = 0,
     watched: Callable[[int], None] = lambda trials: None,
 ) -> Found:
     """As `enumerate_all`, over as many trials; the same seed, and the same journal to begin with, give the same answer.
+
+    evaluate: tells the accuracy of a space's variant that keeps to the other limits, NaN where it cannot; it is asked
+    so many times (`evaluations`), and there are trials until then (None), but not for ever. Ctrl-C ends it.
 
     Raises ArchcostError where Optuna is not installed, or the journal is broken.
     """
     study = _study(objectives, seed, sampler, journal)
     found = Found(sum(map(len, spaces)), 0, 0, None)
     known: dict[tuple[int, int], Candidates | None] = {}
+    asked: set[tuple[int, int]] = set()
+
+    def costed(places: dict[str, int]) -> Candidates | None:
+        row = _known(known, spaces, places, scale, estimate)
+        if row is None or evaluate is None or not _cheap(constraints, row):
+            return row
+        which = int(row.space[0]), int(row.number[0])
+        asked.add(which)
+        for name in ("accuracy", "accuracy_low", "accuracy_high"):
+            getattr(row, name)[:] = evaluate(*which)
+        return row
+
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    for trial in finished:
-        _known(known, spaces, trial.params, scale, estimate)
-    for count in range(len(finished), trials):
-        trial = study.ask()
-        row = _known(known, spaces, _suggested(trial, spaces), scale, estimate)
-        for name, limit in constraints.given():
-            trial.set_constraint(name, WORST if row is None else _violation(row, name, limit))
-        values = [WORST] * len(objectives) if row is None else [float(row.minimised(o)[0]) for o in objectives]
-        study.tell(trial, [WORST if value != value else value for value in values])
-        watched(count + 1)
+    try:
+        for trial in finished:
+            costed(trial.params)
+        last = trials if trials is not None else len(finished) + PATIENCE * evaluations
+        for count in range(len(finished), last):
+            if evaluate is not None and len(asked) >= evaluations:
+                break
+            trial = study.ask()
+            row = costed(_suggested(trial, spaces))
+            for name, limit in constraints.given():
+                trial.set_constraint(name, WORST if row is None else _violation(row, name, limit))
+            values = [WORST] * len(objectives) if row is None else [float(row.minimised(o)[0]) for o in objectives]
+            study.tell(trial, [WORST if value != value else value for value in values])
+            watched(count + 1)
+    except KeyboardInterrupt:
+        pass
     rows = [row for row in known.values() if row is not None]
     found.distinct = len(rows)
     if rows:
@@ -137,6 +162,12 @@ def _alone(space: Space, number: int) -> Settings:
     """One variant as a grid of one."""
     _, settings = next(space.grouped([number]))
     return settings.mapped(lambda size: size.reshape(1, 1) if is_array(size) else size)
+
+
+def _cheap(constraints: Constraints, row: Candidates) -> bool:
+    """Whether a variant keeps to the limits on its costs."""
+    limits = [name for name, _ in constraints.given() if name not in MAXIMISED]
+    return all(bool(constraints.met(name, getattr(row, name))[0]) for name in limits)
 
 
 def _violation(row: Candidates, name: str, limit: float) -> float:

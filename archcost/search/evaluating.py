@@ -1,0 +1,107 @@
+"""A search by the user's own accuracies: what the costs allow is trained, as long as there is patience."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archcost.graph import Network, build
+from archcost.search.answer import Answer
+from archcost.search.candidates import Candidates
+from archcost.search.enumeration import Found, enumerate_all
+from archcost.search.question import Question
+from archcost.search.space import LARGEST
+
+EVALUATIONS = 50
+Evaluate = Callable[[str, Network], float | None]
+"""Percent of a spec's network; None where the command failed."""
+
+
+class Evaluated:
+    """Accuracies asked for so far, and how many could not be had."""
+
+    def __init__(self, question: Question, evaluate: Evaluate, watched: Callable[[int], None]) -> None:
+        self.question, self.evaluate, self.watched = question, evaluate, watched
+        self.known: dict[tuple[int, int], float] = {}
+
+    def __call__(self, place: int, number: int) -> float:
+        """The accuracy of a space's variant; NaN where there is none. Each is asked for once."""
+        if (place, number) not in self.known:
+            space = self.question.spaces[place]
+            found = self.evaluate(space.name, build(space.document, space.settings(number)))
+            self.known[place, number] = float("nan") if found is None else found
+            self.watched(len(self.known))
+        return self.known[place, number]
+
+    def answer(self, found: Found, exact: bool, seed: int, stopped: str) -> Answer:
+        failed = sum(value != value for value in self.known.values())
+        return Answer(self.question, found, exact, seed, stopped, evaluated=len(self.known), failed=failed)
+
+
+def evaluated(
+    question: Question,
+    evaluate: Evaluate,
+    *,
+    budget: int = EVALUATIONS,
+    seed: int = 0,
+    sampler: str = "nsga2",
+    journal: Path | None = None,
+    watched: Callable[[int], None] = lambda count: None,
+) -> Answer:
+    """Where no more variants keep to the limits than the budget, all are evaluated, and the answer is exact; else
+    Optuna proposes, among those that keep to them. Ctrl-C ends it with what there is."""
+    costs = replace(question, constraints=replace(question.constraints, accuracy=None))
+    asked = Evaluated(question, evaluate, watched)
+    stopped = "all that keep to the limits were evaluated"
+    if sum(map(len, question.spaces)) <= LARGEST:
+        objectives = tuple(name for name in question.objectives if name != "accuracy") or ("macs",)
+        found = enumerate_all(costs.spaces, costs.constraints, objectives, costs.scale, costs.estimate)
+        table = found.candidates
+        if table is None or (found.feasible <= budget and len(table) == found.feasible):
+            try:
+                for which, number in () if table is None else zip(table.space, table.number, strict=True):
+                    asked(int(which), int(number))
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+            found.candidates = None if table is None else _filled(table, asked, question)
+            return Answer(
+                question,
+                found,
+                stopped != "interrupted",
+                seed,
+                stopped,
+                evaluated=len(asked.known),
+                failed=asked.failed,
+            )
+    from archcost.search.evolution import evolve
+
+    found = evolve(
+        question.spaces,
+        question.constraints,
+        question.objectives,
+        question.scale,
+        question.estimate,
+        trials=None,
+        seed=seed,
+        sampler=sampler,
+        journal=journal,
+        evaluate=asked,
+        evaluations=budget,
+    )
+    stopped = "all evaluations are spent" if len(asked.known) >= budget else "it was interrupted or ran dry"
+    return asked.answer(found, False, seed, stopped)
+
+
+def _filled(table: Candidates, asked: Evaluated, question: Question) -> Candidates | None:
+    """The candidates with their accuracies, those without left out, and those that are not accurate enough."""
+    import numpy as np
+
+    keys: Any = zip(table.space.tolist(), table.number.tolist(), strict=True)
+    values = np.array([asked.known.get(key, np.nan) for key in keys])
+    table = replace(table, accuracy=values, accuracy_low=values, accuracy_high=values)
+    kept = ~np.isnan(values)
+    if question.constraints.accuracy is not None:
+        kept &= question.constraints.met("accuracy", values)
+    return table.chosen(kept) if kept.any() else None

@@ -11,7 +11,7 @@ from archcost.accuracy import table as tables
 from archcost.api.devices import predictor_of
 from archcost.api.model import Model, load
 from archcost.errors import ArchcostError
-from archcost.reports import search as reports
+from archcost.reports.search_errors import require
 from archcost.search import quantities
 from archcost.search.answer import TRIALS, Answer, answer
 from archcost.search.constraints import Constraints
@@ -166,5 +166,5 @@ def search(
     found = answer(
         question, seed=seed, trials=trials, sampler=sampler, journal=None if journal is None else Path(journal)
     )
-    reports.require(question, found.found)
+    require(question, found.found)
     return found

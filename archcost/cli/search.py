@@ -79,6 +79,7 @@ def command(
     found = _answer(specs or ("mobilenetv1",), asked, _journal(folder, asked["resume"]))
     from archcost.reports import json
     from archcost.reports import search as report
+    from archcost.reports import search_text as reader
     from archcost.reports.table import terminal_width
 
     if folder is not None:
@@ -88,7 +89,7 @@ def command(
     elif form == "csv":
         text = report.csv(found)
     else:
-        text = report.text(found, top, None if output else terminal_width(), form)
+        text = reader.text(found, top, None if output else terminal_width(), form)
     deliver(text, output)
 
 
@@ -96,7 +97,7 @@ def _answer(specs: tuple[str, ...], asked: dict[str, Any], journal: Path | None)
     from dataclasses import replace
 
     from archcost.api.search import READERS, question_of
-    from archcost.reports.search import require
+    from archcost.reports.search_errors import require
     from archcost.search.answer import TRIALS, answer
     from archcost.spec import ranges
 

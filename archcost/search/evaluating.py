@@ -66,15 +66,7 @@ def evaluated(
             except KeyboardInterrupt:
                 stopped = "interrupted"
             found.candidates = None if table is None else _filled(table, asked, question)
-            return Answer(
-                question,
-                found,
-                stopped != "interrupted",
-                seed,
-                stopped,
-                evaluated=len(asked.known),
-                failed=asked.failed,
-            )
+            return asked.answer(found, stopped != "interrupted", seed, stopped)
     from archcost.search.evolution import evolve
 
     found = evolve(

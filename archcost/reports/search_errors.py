@@ -1,0 +1,50 @@
+"""Why a search has no answer, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcost.errors import ArchcostError
+from archcost.reports.search_text import at, shown
+from archcost.search.constraints import LABELS
+from archcost.search.question import Question
+
+
+def require(question: Question, found: Any) -> None:
+    """Raises ArchcostError where nothing keeps to the limits, or the objective is known of nothing, and says why."""
+    import numpy as np
+
+    if found.candidates is None:
+        raise ArchcostError(_nothing(question, found))
+    name = question.objectives[0]
+    if np.isnan(found.candidates.minimised(name)).all():
+        specs = ", ".join(space.name for space in question.spaces)
+        where = " that keeps to these limits" if any(each.points for each in question.accuracies) else ""
+        raise ArchcostError(
+            f"no {LABELS[name.removeprefix('+')]} is known of any variant of {specs} in {question.scale.dtype}{where}; "
+            "give a table with --accuracy, a command with --evaluate, or name what to maximise instead: --maximize macs"
+        )
+
+
+def _nothing(question: Question, found: Any) -> str:
+    if not found.distinct:
+        return "no variant of this space can exist; `archcost analyze` with one of them says why"
+    broken = []
+    for name, limit in question.constraints.given():
+        if name not in found.extremes:
+            broken.append(f"{LABELS[name]} is known of no variant")
+            continue
+        nearest = found.extremes[name]
+        value = getattr(nearest, name)[0]
+        if question.constraints.met(name, value):
+            continue
+        settings = question.spaces[int(nearest.space[0])].settings(int(nearest.number[0]))
+        who = f"{question.spaces[int(nearest.space[0])].name} at {at(settings)}"
+        kind = "the most accurate" if name == "accuracy" else "the cheapest"
+        limit_said = f"{'at least' if name == 'accuracy' else 'at most'} {shown(name, limit)} {LABELS[name]}"
+        broken.append(f"{limit_said} is asked for, and {kind}, {who}, has {shown(name, value)}")
+    if broken:
+        return "nothing fits: " + "; ".join(broken)
+    return (
+        f"nothing keeps to all limits at once, though each alone can be met; {found.distinct:,} networks were looked at"
+    )

@@ -1,0 +1,171 @@
+"""The answer to a search for a reader: the winner, the front, what binds, what else could be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archcost.dims import as_float
+from archcost.reports import markdown, units
+from archcost.reports import table as tables
+from archcost.reports.search import EQUALS, alternatives, plain_text, row, size
+from archcost.search.answer import Answer
+from archcost.search.constraints import LABELS
+from archcost.search.question import Question
+from archcost.spec.settings import Settings
+
+OTHERS = 5
+"""Published networks that are shown beside."""
+
+
+def text(answer: Answer, top: int, width: int | None, form: str = "table") -> str:
+    """The winner and the front for a reader; width: of the terminal."""
+    question, table = answer.question, answer.candidates
+    order = [answer.winner, *(place for place in spread(answer, top) if place != answer.winner)]
+    header, cells = _cells(answer, order)
+    cells[0][0] = "▸ " + cells[0][0]
+    if form == "markdown":
+        body = markdown.table(header, cells, [False] + [True] * (len(header) - 1))
+    else:
+        body = tables.layout(header, cells, [False] + [True] * (len(header) - 1))
+    said = [_scope(answer)]
+    limits = _limits(answer)
+    notes = [*limits, *_equals(answer)]
+    if len(answer.front) > top:
+        said_of = f"{len(order)} of the front's {len(answer.front)} networks are shown, evenly over it"
+        notes.append(f"{said_of}; --top {len(answer.front)} or --format csv shows all.")
+    notes += _measuring(answer)
+    notes += [] if answer.evaluated else [each.statement + "." for each in question.accuracies]
+    notes += _others(question)
+    if table.outside[answer.winner]:
+        notes.append("The winner lies outside the published range: its accuracy is extrapolated.")
+    if form == "markdown":
+        return "\n\n".join([*said, body.rstrip(), *(f"- {note}" for note in notes)])
+    return "\n".join(
+        [*(tables.fitted(line, width) for line in said), "", body, "", *(tables.fitted(n, width) for n in notes)]
+    )
+
+
+def spread(answer: Answer, top: int) -> list[int]:
+    """So many places of the front, evenly over it, its ends among them."""
+    count = len(answer.front)
+    if count <= top:
+        return answer.front
+    return [answer.front[round(i * (count - 1) / max(1, top - 1))] for i in range(top)]
+
+
+def _others(question: Question) -> list[str]:
+    """What else could be taken, in a line."""
+    best: dict[str, str] = {}
+    for point, cost in alternatives(question):  # the most accurate first
+        where = "" if point.resolution is None else f" at {size(point.resolution)}"
+        figures = f"{point.top1:.1f} % with {units.short(cost['macs'])} ({point.recipe})"
+        best.setdefault(point.spec, f"{point.spec} α {point.alpha:g}{where}, {figures}")
+    said = list(best.values())[:OTHERS]
+    if not said or question.objectives[0].startswith("+"):
+        return []
+    untimed = ", times aside" if question.constraints.seconds is not None else ""
+    return [f"Published networks within the same limits{untimed}: {'; '.join(said)}."]
+
+
+def _cells(answer: Answer, places: Sequence[int]) -> tuple[list[str], list[list[str]]]:
+    question, table = answer.question, answer.candidates
+    several = len(question.spaces) > 1
+    varied = sorted({name for space in question.spaces for name, values in space.parameters.items() if len(values) > 1})
+    timed = answer.measured > 0 or bool((table.seconds[places] == table.seconds[places]).any())
+    accurate = bool((table.accuracy[places] == table.accuracy[places]).any())
+    header = ["spec" if several else "network", "α", "input", *varied, "mult-adds", "params", "peak memory"]
+    header += ["top-1, %"] if accurate else []
+    header += ["predicted"] if timed else []
+    header += ["measured"] if answer.measured else []
+    lines = []
+    for place in places:
+        each = row(question, table, place)
+        cells = [each["spec"], f"{each['alpha']:.12g}", size(each["resolution"])]
+        cells += [plain_text(each["parameters"].get(name, "–")) for name in varied]
+        cells += [units.short(each["macs"]), units.short(each["params"]), units.bytes_(each["peak_activation_bytes"])]
+        if accurate:
+            cells.append(_accuracy(each))
+        if timed:
+            cells.append("–" if each["predicted_ms"] is None else units.seconds(each["predicted_ms"] / 1e3))
+        if answer.measured:
+            cells.append("–" if each["measured_ms"] is None else units.seconds(each["measured_ms"] / 1e3))
+        lines.append(cells)
+    return header, lines
+
+
+def _accuracy(each: Mapping[str, Any]) -> str:
+    """The estimate with its interval, and the published figure where there is one."""
+    if each["accuracy"] is None:
+        return "–"
+    half = (each["accuracy_high"] - each["accuracy_low"]) / 2
+    said = f"{each['accuracy']:.1f}" if half == 0 else f"{each['accuracy']:.1f} ± {half:.1f}"
+    return f"{said} ({each['published']:.1f})" if each["published"] is not None and half else said
+
+
+def _scope(answer: Answer) -> str:
+    found, question = answer.found, answer.question
+    what = "The best network" if question.objectives[0] == "accuracy" else f"The best by {_objective(question)}"
+    if answer.measured:
+        how = "of all variants, with the times that were measured" if answer.exact else "found"
+    else:
+        how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
+    counts = f"{found.size:,} variants, {found.distinct:,} distinct networks, {found.feasible:,} keep to all limits"
+    return f"{what} {how}. {counts}."
+
+
+def _objective(question: Question) -> str:
+    name = question.objectives[0].removeprefix("+")
+    return LABELS.get("seconds" if name == "measured" else name, name)
+
+
+def _limits(answer: Answer) -> list[str]:
+    """How much of each limit the winner uses."""
+    constraints = answer.question.constraints
+    values = answer.candidates.row(answer.winner)
+    if answer.measured and values["measured"] == values["measured"]:
+        values = {**values, "seconds": values["measured"]}
+    lines = []
+    for name, limit in constraints.given():
+        binds = "; this limit binds" if name == answer.binding and answer.exact else ""
+        share = f"{100 * values[name] / limit:.1f} %"
+        lines.append(f"{LABELS[name]}: {shown(name, values[name])}, {share} of {shown(name, limit)}{binds}.")
+    return lines
+
+
+def _equals(answer: Answer) -> list[str]:
+    count = len(answer.equals)
+    if not count:
+        return []
+    names = [at(answer.settings(place)) for place in answer.equals[:EQUALS]]
+    more = f", and {count - EQUALS} more" if count > EQUALS else ""
+    return [f"As accurate, as far as the intervals tell: {'; '.join(names)}{more}."]
+
+
+def _measuring(answer: Answer) -> list[str]:
+    failed = f", {answer.failed} failed" if answer.failed else ""
+    if answer.evaluated:
+        return [f"{answer.evaluated} networks were evaluated{failed}; it ended because {answer.stopped}."]
+    if not answer.stopped:
+        predictor = answer.question.predictor
+        if predictor is None:
+            return []
+        sure = "" if predictor.profile.calibrated else "; the profile is a datasheet's, not calibrated"
+        return [f"Times are predicted for {predictor.profile.name}, none was measured{sure}."]
+    return [f"{answer.measured} networks were measured{failed}; it ended because {answer.stopped}."]
+
+
+def shown(name: str, value: float) -> str:
+    """A figure with its unit."""
+    if name in ("macs", "params"):
+        return units.short(value)
+    if name in ("weight_bytes", "peak_activation_bytes"):
+        return units.bytes_(value)
+    return units.seconds(value) if name == "seconds" else f"{value:.2f} %"
+
+
+def at(settings: Settings) -> str:
+    parts = [f"α {as_float(settings.alpha):.12g}"]
+    if settings.resolution is not None:
+        parts.append(size([int(size) for size in settings.resolution]))
+    return " at ".join(parts)

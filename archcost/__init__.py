@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archcost.api import Analysis, Model, Sweep, Validation, analyze, load, sweep, validate
+    from archcost.api import Analysis, Model, Search, Sweep, Validation, analyze, find, load, sweep, validate
     from archcost.errors import ArchcostError, SpecError
 
 __version__ = "0.1.0"
@@ -13,10 +13,12 @@ __all__ = [
     "Analysis",
     "ArchcostError",
     "Model",
+    "Search",
     "SpecError",
     "Sweep",
     "Validation",
     "analyze",
+    "find",
     "load",
     "sweep",
     "validate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from archcost.accuracy import table as tables
 from archcost.api.devices import predictor_of
 from archcost.api.model import Model, load
 from archcost.errors import ArchcostError
+from archcost.graph import build
+from archcost.reports import search as reports
+from archcost.reports import yaml
 from archcost.reports.search_errors import require
 from archcost.search import quantities
 from archcost.search.answer import TRIALS, Answer, answer
@@ -123,7 +127,44 @@ def _name(spec: str | Path, model: Model) -> str:
     return text if not model.given else ranges.reference(text)[0]
 
 
-def search(
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """The result of a search; rows are as `archcost search --format json` has them."""
+
+    answer: Answer
+
+    @property
+    def winner(self) -> dict[str, Any]:
+        """The best variant's row."""
+        return reports.row(self.answer.question, self.answer.candidates, self.answer.winner)
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """The rows that no other beats, the best first."""
+        found = self.answer
+        return [reports.row(found.question, found.candidates, place) for place in found.front]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same data as `archcost search --format json`."""
+        return reports.data(self.answer)
+
+    def to_csv(self) -> str:
+        """The front, a row each."""
+        return reports.csv(self.answer)
+
+    def to_yaml(self) -> str:
+        """The winner as a concrete spec."""
+        return winner_spec(self.answer)
+
+
+def winner_spec(found: Answer) -> str:
+    """The winner as a concrete spec, which every command takes."""
+    space = found.question.spaces[int(found.candidates.space[found.winner])]
+    network = build(space.document, found.settings(found.winner))
+    return yaml.network(network, f"{space.document.name}_winner")
+
+
+def find(
     specs: str | Path | Sequence[str | Path] = "mobilenetv1",
     *,
     seed: int = 0,
@@ -142,7 +183,7 @@ def search(
     accuracy: str | Path | None = None,
     mode: str = "",
     **limits: Any,
-) -> Answer:
+) -> Search:
     """The best variants of specs under limits: budget, max_params, max_weights, max_peak_memory, max_latency,
     min_accuracy (texts with units as on the command line, or numbers).
 
@@ -167,4 +208,4 @@ def search(
         question, seed=seed, trials=trials, sampler=sampler, journal=None if journal is None else Path(journal)
     )
     require(question, found.found)
-    return found
+    return Search(found)

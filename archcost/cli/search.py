@@ -171,16 +171,14 @@ def _axes(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _written(found: Answer, folder: Path) -> None:
     """The folder with everything; raises ArchcostError where it cannot be written."""
-    from archcost.graph import build
-    from archcost.reports import json, yaml
+    from archcost.api.search import winner_spec
+    from archcost.reports import json
     from archcost.reports import search as report
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArchcostError(f"{folder}: cannot be made: {error.strerror}") from None
-    space = found.question.spaces[int(found.candidates.space[found.winner])]
-    network = build(space.document, found.settings(found.winner))
     deliver(json.dumps(report.data(found)), str(folder / "result.json"))
     deliver(report.csv(found), str(folder / "front.csv"))
-    deliver(yaml.network(network, f"{space.document.name}_winner"), str(folder / "winner.yaml"))
+    deliver(winner_spec(found), str(folder / "winner.yaml"))

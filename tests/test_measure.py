@@ -299,7 +299,7 @@ def test_a_graph_holds_enough_forwards(cuda):
 
 
 @pytest.mark.parametrize(
-    ("least", "most", "seconds", "expected"), [(10, 1000, 0.005, 10), (10, 20, 1.0, 20), (10, 20, 0.0005, 1)]
+    ("least", "most", "seconds", "expected"), [(10, 1000, 0.005, 10), (10, 20, 1.0, 20), (10, 20, 0.0005, 2)]
 )
 def test_a_graph_has_bounds(cuda, least, most, seconds, expected):
     assert clocks.graph_clock(cuda[0], least, most, seconds).forwards == expected

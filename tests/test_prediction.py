@@ -30,7 +30,7 @@ from archcost.spec.settings import settle
 HEADER = "spec,alpha,resolution,batch\n"
 LAYERS = "batch,in_channels,out_channels,kernel,input_size,stride,padding,groups\n"
 ADDED = ["predicted_ms", "low_ms", "high_ms", "extrapolated"]
-PHONE = Rates(3e-4, 2e-5, 2e10, 4e10, 1.5e9, 2e10, 4e9, 7e10, 1.3)
+PHONE = Rates(3e-4, 2e-5, 2e10, 4e10, 1.5e9, 2e10, 4e9, 7e10, 1.3, uncached=2.0)
 CARD = Rates(2e-5, 3e-6, 6e12, 7e12, 2e12, 5e11, 4e11, 6e11, 2.5, Parallel(80, 0.5, 60, 0.9, 1.2, 1.5, 4e11, 5e-6))
 SLOW = Correction(0.2, {"rows": Term(0.03, 2.0, 12.0), "whole_8_depth": Term(-0.1, 0.0, 1.0)})
 RANGES = {"macs": (1e7, 6e8), "bytes": (3e6, 5e7), "batch": (1.0, 1.0)}

@@ -142,7 +142,7 @@ def _measured(
     kind, mode = ("cuda", "graph") if machine.is_gpu else ("cpu", "eager")
     mode = how["mode"] or mode
     tasks = [(dtype, task) for dtype in dtypes for task in curriculum.tasks(kind, dtype, how["layout"], mode)]
-    running = partial(live.measure, machine=machine, protocol=curriculum.PROTOCOLS[kind])
+    running = partial(live.measure, machine=machine, protocol=curriculum.PROTOCOLS[kind], retry=True)
     fits, count, warnings = _fitted(tasks, _answers([task for _, task in tasks], running, how["store"]), kind)
     said = description or f"{machine.name}, {mode}, {how['layout']}"
     source = f"{count} measurements on {machine.name}, PyTorch {machine.software['torch']}"
@@ -191,7 +191,7 @@ def _fitted(
             why = f"{most[0][1]} failed alike: {most[0][0]}" if most else str(error)
             warnings.append(f"{dtype} has no fit, for only {len(some)} measurements of it are good; {why}")
     if not fits:
-        raise ArchcostError("; ".join(warnings))
+        raise ArchcostError("; ".join(warnings) + ". The same command measures again what was not good")
     return fits, total, warnings
 
 

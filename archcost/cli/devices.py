@@ -76,9 +76,10 @@ def _listed(rows: list[dict[str, Any]], width: int | None) -> str:
     parts = []
     fitted = [[r["name"], r["dtype"], str(r["rows"]), *_errors(r), r["description"]] for r in rows if r["calibrated"]]
     if fitted:
-        header, right = ["device", "dtype", "rows", "error", "unseen family", "description"], [0, 0, 1, 1, 1, 0]
-        columns = len(header) if width is None or width >= WIDE else len(header) - 1
-        parts.append(table.listing(header[:columns], [row[:columns] for row in fitted], list(map(bool, right)), width))
+        columns = 6 if width is None or width >= WIDE else 5
+        header = ["device", "dtype", "rows", "error", "unseen family", "description"][:columns]
+        numeric = [False, False, True, True, True, False][:columns]
+        parts.append(table.layout(header, [row[:columns] for row in fitted], numeric))
     sheets: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if not row["calibrated"]:

@@ -36,12 +36,13 @@ def list_(conditions: tuple[str, ...], store: str | None, form: str, output: str
     archcost measurements list --format json -o all.json
     """
     from archcost.reports import json, measurements
+    from archcost.reports.table import terminal_width
 
     found = _found(store, conditions)
     if form == "json":
         deliver(json.dumps([{name: getattr(m, name) for name in m.__slots__} for m in found]), output)
     else:
-        deliver(measurements.listing(found), output)
+        deliver(measurements.listing(found, None if output else terminal_width()), output)
 
 
 @command.command(name="export", short_help="Everything as CSV.")

@@ -23,8 +23,8 @@ AXES = ("macs", "params", "latency", "memory", "weights")
     "costs",
     multiple=True,
     type=click.Choice(AXES),
-    help="The cost, on a log axis; several make panels side by side, where a ring marks what is on the other "
-    "front only.  [default: macs]",
+    help="The cost, on a log axis; several make panels side by side, where a ring marks what is on another "
+    "panel's front only.  [default: macs]",
 )
 @click.option("--surface", is_flag=True, help="Draw the surface fitted to published points, a curve for each α.")
 @click.option(

@@ -59,13 +59,20 @@ def command(
         return predictor.single(given.shapes) if layers else predictor.points(given)
 
     found = by_row(profile, given.table, dtype, mode, predict)
+    table, rows = (given.whole, given.kept) if layers else (given.table, range(len(given.table)))
     columns = {
         "predicted_ms": [_cell(s) for s in found.seconds],
         "low_ms": [_cell(s) for s in found.low],
         "high_ms": [_cell(s) for s in found.high],
         "extrapolated": ["yes" if beyond else "no" for beyond in found.outside],
     }
-    deliver(given.table.to_csv(columns), output)
+    if len(table) > len(rows):
+        click.echo(
+            f"{len(table) - len(rows)} of {len(table)} rows have no prediction: they are no convolutions", err=True
+        )
+    cells = {name: dict(zip(rows, values, strict=True)) for name, values in columns.items()}
+    added = {name: [known.get(row, "") for row in range(len(table))] for name, known in cells.items()}
+    deliver(table.to_csv(added), output)
 
 
 def _cell(seconds: float) -> str:

@@ -181,4 +181,17 @@ def _written(found: Answer, folder: Path) -> None:
         raise ArchcostError(f"{folder}: cannot be made: {error.strerror}") from None
     deliver(json.dumps(report.data(found)), str(folder / "result.json"))
     deliver(report.csv(found), str(folder / "front.csv"))
+    _drawn(report.data(found), folder)
     deliver(winner_spec(found), str(folder / "winner.yaml"))
+
+
+def _drawn(data: dict[str, Any], folder: Path) -> None:
+    """The front as pictures, where accuracies are known."""
+    from archcost.reports import pareto
+    from archcost.reports.plots.sources import result
+
+    if data["winner"]["accuracy"] is None:
+        return
+    figure = pareto.draw(result(data), ("latency",) if data["winner"]["measured_ms"] is not None else ("macs",))
+    for form in ("png", "svg"):
+        deliver(pareto.render(figure, form), str(folder / f"pareto.{form}"))

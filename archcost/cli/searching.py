@@ -34,7 +34,7 @@ def measured_here(found: Answer, device: str, asked: dict[str, Any]) -> Answer:
         def measure(spec: str, network: Network) -> float | None:
             label = Label.of(network, spec)
             task = Task(network, label, scale.batch, dtype, mode=mode, tf32=scale.dtype == "tf32")
-            answer = next(iter(live.measure([task], store, machine)))[0]
+            answer = next(iter(live.measure([task], store, machine, retry=True)))[0]
             return answer.median if answer.status == measurement.OK else None
 
         return measured(

@@ -35,7 +35,9 @@ KERNELS_AND_LAUNCHES = {"graph", "eager"}
 """Modes that a file may hold together: the GPU's own time, and the same with the host's launches."""
 FASTEST_MACS, FASTEST_KERNEL = 1e15, 7e-7
 """No processor does more multiply-adds a second, in float32 or less; none runs a kernel in fewer seconds."""
-SLOWEST_MACS = 1e6
+SLOWEST_MACS = 2e7
+ALIKE, APART = 1.05, 2.0
+"""Times that differ by less although multiply-adds differ by more are no times of these rows."""
 SHORTEST, LONGEST = 1e-10, 1e7
 """Seconds beyond which a time is nothing that could be fitted."""
 
@@ -135,6 +137,7 @@ def _by_mode(table: Table, rows: Sequence[int] | None, evidence: Callable[..., E
 def _networks(
     points: Points, dtype: str, chosen: Sequence[int], mode: str, eager: Evidence | None, least: int = FEWEST
 ) -> Evidence:
+    tables.feasible(points)
     places: dict[tuple[Any, ...], list[int]] = {}
     for row in chosen:
         settings = points.settings[row]
@@ -238,12 +241,14 @@ def implausible(evidence: Evidence) -> list[str]:
     for kernel, owners in samples.groups:
         macs += np.bincount(owners, kernel.macs, samples.count)
     rate = float(np.median(macs / evidence.seconds))
-    each = float(np.median(evidence.seconds / count))
+    each = float((evidence.seconds / count).min())
     if rate > FASTEST_MACS or each < FASTEST_KERNEL:
-        said = f"{rate:.1e} multiply-adds a second and {each * 1e9:.3g} ns for each kernel"
+        said = f"{rate:.1e} multiply-adds a second and {each * 1e9:.3g} ns for each kernel of a row"
         return [f"these times mean {said}, faster than any processor; are they seconds, not milliseconds?"]
     if rate < SLOWEST_MACS:
         return [f"these times mean only {rate:.1e} multiply-adds a second; are they microseconds, not milliseconds?"]
+    if evidence.seconds.max() < ALIKE * evidence.seconds.min() and macs.max() > APART * macs.min():
+        return ["all times are nearly alike, though these rows differ in multiply-adds; are they one time, copied?"]
     return []
 
 

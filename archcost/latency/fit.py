@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcost.latency.formula import Host, Parallel, Rates
+from archcost.latency.formula import UNCACHED, Host, Parallel, Rates
 from archcost.latency.samples import Samples
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Form:
             weight_bytes_per_second=element_bytes * speed / ratio["weight"],
             elementwise_bytes_per_second=element_bytes * speed / ratio["elementwise"] / ratio["activation"],
             overlap=1 + ratio["overlap"],
+            uncached=1.0 if self.parallel or self.host else UNCACHED,
             parallel=cores,
             host=host,
         )

@@ -79,7 +79,8 @@ class Rates:
 
     network_seconds, kernel_seconds: overheads; *_macs_per_second: of matrix products, of other convolutions, of
     depthwise ones; *_bytes_per_second: of activations into and out of kernels with macs, of weights, and of
-    activations through kernels without macs; overlap: p of the rounded roofline, 1 or more.
+    activations through kernels without macs; overlap: p of the rounded roofline, 1 or more; uncached: how many times
+    longer a product takes whose weights do not stay in a core's cache.
     """
 
     network_seconds: float
@@ -93,6 +94,7 @@ class Rates:
     overlap: float
     parallel: Parallel | None = None
     host: Host | None = None
+    uncached: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def _arithmetic(kernel: Kernel, weights: Any, packed: Any, rates: Rates) -> tupl
     if rates.host is not None:
         inputs = np.asarray(kernel.depth, float) / np.maximum(kernel.window, 1)
         return ideal, ideal * packed * (_whole(inputs) * _whole(kernel.columns) - 1)
-    return ideal, ideal * ((UNCACHED - 1) / (1 + (CACHED_WEIGHTS / weights) ** 2))
+    return ideal, ideal * ((rates.uncached - 1) / (1 + (CACHED_WEIGHTS / weights) ** 2))
 
 
 def _whole(channels: Any) -> Any:

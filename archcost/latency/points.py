@@ -117,11 +117,17 @@ class ConvShape(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Layers:
-    """Single convolutions, one a row, in the order of `table.rows`; seconds: empty unless asked for."""
+    """Single convolutions, one a row, in the order of `table.rows`; seconds: empty unless asked for.
+
+    whole: the file with its other rows, which are no convolutions; kept: the places of the convolutions there, unless
+    times were asked for.
+    """
 
     table: Table
     shapes: list[ConvShape]
     seconds: list[float]
+    whole: Table
+    kept: list[int]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -165,10 +171,12 @@ def read_layers(path: str | Path, *, measured: bool = False, where: Mapping[str,
     each). Raises ArchcostError, TableError with all problems.
     """
     table = csv_table.read(path, (*LAYER_COLUMNS, LAYER_LATENCY) if measured else LAYER_COLUMNS, where)
+    sizes = zip(*(table.column(name) for name in LAYER_COLUMNS[1:]), strict=True)
+    others = [row for row, cells in enumerate(sizes) if not any(cells)]
+    whole_table = table
+    table = csv_table.without(table, others, "they are no convolutions")
     if measured:
-        sizes = zip(*(table.column(name) for name in LAYER_COLUMNS[1:]), strict=True)
-        others = [row for row, cells in enumerate(sizes) if not any(cells)]
-        table = _good(csv_table.without(table, others, "they are no convolutions"))
+        table = _good(table)
     problems = Problems(table.file)
     readers: dict[str, Any] = {"kernel": _pair, "input_size": _pair, "stride": _pair, "padding": _padding}
     columns = [table.parsed(name, readers.get(name, whole), problems) for name in LAYER_COLUMNS]
@@ -187,7 +195,8 @@ def read_layers(path: str | Path, *, measured: bool = False, where: Mapping[str,
             problems.add(line, found)
         shapes.append(found)
     problems.check()
-    return Layers(table, shapes, seconds)  # type: ignore[arg-type]
+    kept = sorted(set(range(len(whole_table))) - set(others))
+    return Layers(table, shapes, seconds, whole_table, kept)  # type: ignore[arg-type]
 
 
 def _good(table: Table) -> Table:

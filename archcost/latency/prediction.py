@@ -18,7 +18,7 @@ from archcost.latency.formula import Time, kernel_time
 from archcost.latency.kernels import Kernel, kernels, layer_kernel
 from archcost.latency.points import ConvShape, Points
 from archcost.latency.profile import Fit, Profile
-from archcost.latency.samples import LAYER, single_kernels
+from archcost.latency.samples import LAYER, feasible, single_kernels
 from archcost.latency.table import Table
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
@@ -146,10 +146,11 @@ class Predictor:
     def points(self, points: Points) -> Predicted:
         """A prediction for each row of points.
 
-        Raises SpecError where a row cannot exist.
+        Raises TableError with all rows that cannot exist.
         """
         import numpy as np
 
+        feasible(points)
         totals = Total(*(np.zeros(len(points)) for _ in fields(Total)))
         batches = np.array(points.batches)
         families = [""] * len(points)
@@ -160,10 +161,7 @@ class Predictor:
                 places = np.array(rows)[kept]
                 found = self.variants(reference.document, settings.mapped(partial(taken, kept)), batch)
                 for f in fields(Total):
-                    column = getattr(found, f.name)
-                    if np.ma.is_masked(column):
-                        points.network(int(places[np.flatnonzero(column.mask)[0]]))  # raises with what is wrong
-                    getattr(totals, f.name)[places] = column
+                    getattr(totals, f.name)[places] = getattr(found, f.name)
             for row in rows:
                 families[row] = reference.document.name
         return self.judged(totals, families, batches)

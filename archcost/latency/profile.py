@@ -207,7 +207,8 @@ def _value(kind: Any, value: Any, where: str, wrong: list[str]) -> Any:
         if not number or not abs(value) < LARGEST:
             return wrong.append(f"`{where}` must be a number")
         if ".rates." in where and (value < 0 or (value == 0 and not where.endswith("seconds"))):
-            return wrong.append(f"`{where}` must be greater than 0")
+            said = "must not be negative" if where.endswith("seconds") else "must be greater than 0"
+            return wrong.append(f"`{where}` {said}")
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         return wrong.append(f"`{where}` must be {'text' if kind is str else kind.__name__}")

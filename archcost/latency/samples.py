@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from archcost.analysis.rows import parts
+from archcost.analysis.rows import Part, parts
 from archcost.dims import taken
+from archcost.errors import SpecError
 from archcost.graph import Network
 from archcost.latency.correction import Correction, corrected
 from archcost.latency.formula import Rates, kernel_time
 from archcost.latency.kernels import SIZES, Kernel, kernels
+from archcost.latency.points import Points
+from archcost.latency.table import Problems
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
 
@@ -76,6 +79,29 @@ class Samples:
                 groups.append((kernel.mapped(partial(taken, kept)), place[owners[kept]]))
         families = [self.families[i] for i in positions]
         return Samples(len(positions), self.element_bytes, groups, self.whole[positions], families)
+
+
+def feasible(points: Points) -> None:
+    """Raises TableError with all rows whose network cannot exist."""
+    import numpy as np
+
+    problems = Problems(points.table.file)
+    for spec, reference in points.references.items():
+        rows, settings = points.variants(spec)
+        try:
+            found = [
+                (part, part.network.infeasible if part.network else True)
+                for part in parts(reference.document, settings)
+            ]
+            broken = np.broadcast_to(Part.joined(found), len(rows)) if settings.arrays else np.zeros(len(rows), bool)
+        except SpecError:  # none of them can exist
+            broken = np.ones(len(rows), bool)
+        for row in np.array(rows)[broken]:
+            try:
+                points.network(int(row))
+            except SpecError as error:
+                problems.add(points.table.lines[row], str(error).split("\n")[0])
+    problems.check()
 
 
 def joined(several: Sequence[Samples]) -> Samples:

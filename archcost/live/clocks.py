@@ -68,7 +68,7 @@ class GraphClock:
 def graph_clock(forward: Forward, least: int, most: int, seconds: float) -> GraphClock:
     """A clock whose replays take about `seconds`, with at least `least` and at most `most` forwards in each.
 
-    A first graph tells how long a forward takes without the host. A forward as long as `seconds` is captured alone.
+    A first graph tells how long a forward takes without the host. A longer one is captured twice.
     """
     side: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
@@ -83,5 +83,5 @@ def graph_clock(forward: Forward, least: int, most: int, seconds: float) -> Grap
     each = max(few.elapsed(2) / 4, 1e-9)
     few.close()
     if each >= seconds:
-        return GraphClock(forward, 1)
+        return GraphClock(forward, 2)
     return GraphClock(forward, max(least, min(most, math.ceil(seconds / each))))

@@ -48,11 +48,18 @@ class Outcome:
 
 
 def measure(
-    tasks: Iterable[Task], store: Store, machine: Machine, *, protocol: Protocol | None = None, fresh: bool = False
+    tasks: Iterable[Task],
+    store: Store,
+    machine: Machine,
+    *,
+    protocol: Protocol | None = None,
+    fresh: bool = False,
+    retry: bool = False,
 ) -> Iterator[Answer]:
     """An answer for each task, in their order; each is in the store before it is handed out.
 
-    machine: from `find`. fresh: measure anew what the store has. Running out of memory and what torch cannot do are
+    machine: from `find`. fresh: measure anew what the store has; retry: what it has of an earlier run that
+    was unstable or failed. Running out of memory and what torch cannot do are
     answers too; raises ArchcostError where no further task can be measured.
     """
     protocol = protocol or Protocol.on(machine.device.type)
@@ -62,6 +69,8 @@ def measure(
         labelled = labels(task, machine, protocol)
         key = measurement.key_of({name: labelled[name] for name in measurement.IDENTITY})
         found = store.get(key) if key in done or not fresh else None
+        if found is not None and retry and found.status != OK and key not in done:
+            found = None
         if found is None:
             outcome = run(task, machine, protocol)
             found = _measurement(key, labelled, outcome)

@@ -9,7 +9,7 @@ from archcost.latency.measurement import FIELDS, OK, OUT_OF_MEMORY, UNSTABLE, Me
 from archcost.latency.points import GROUPS, LATENCY, LAYER_COLUMNS, LAYER_LATENCY
 from archcost.latency.table import to_csv
 from archcost.reports import units
-from archcost.reports.table import fitted, layout
+from archcost.reports.table import fitted, narrowed
 
 _SPREAD = ("lower_quartile", "upper_quartile", "tenth_percentile", "ninetieth_percentile")
 _HOW = ("dtype", "layout", "mode", "folded", "tf32")
@@ -67,7 +67,7 @@ def table(rows: Sequence[Mapping[str, Any]], answers: Sequence[Answer], width: i
         for line in (header, numeric, *body):
             del line[place]  # type: ignore[attr-defined]
     header = ["α" if name == "alpha" else name for name in header]
-    text = layout(header, body, numeric)
+    text = narrowed(header, body, numeric, width, ("blocks", "10–90 %", "peak memory", "quartiles"))
     return "\n".join([fitted(heading(rows, answers, note), width), "", text, *_reasons(rows, width)])
 
 
@@ -97,7 +97,7 @@ def protocol(numbers: Mapping[str, Any]) -> str:
         return f"protocol {n.get('name')} {n.get('version')}"
 
 
-def listing(found: Iterable[Measurement]) -> str:
+def listing(found: Iterable[Measurement], width: int | None = None) -> str:
     """The store's content: a line for each measurement."""
     header = ["made", "spec", "α", "resolution", "layer", "batch", "dtype", "layout", "mode", "ms", "", "device"]
     numeric = [name in ("α", "batch", "ms") for name in header]
@@ -118,7 +118,8 @@ def listing(found: Iterable[Measurement]) -> str:
         ]
         for m in found
     ]
-    return layout(header, rows, numeric) + f"\n{units.count(len(rows))} measurements; ms: the median of one forward."
+    table = narrowed(header, rows, numeric, width, ("layout", "made", "device", "layer", "mode"))
+    return table + f"\n{units.count(len(rows))} measurements; ms: the median of one forward."
 
 
 def export(found: Iterable[Measurement]) -> str:

@@ -97,6 +97,25 @@ def layout(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequen
     return "\n".join([text[0], rule, *text[1:]])
 
 
+def narrowed(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    width: int | None,
+    least: Sequence[str],
+) -> str:
+    """As `layout`; where it is too wide, columns are left out in the order of `least`, and a line below says so."""
+    shown, hidden = list(range(len(header))), []
+    for name in least:
+        if not width or _needed([[header[i] for i in shown], *([row[i] for i in shown] for row in rows)]) <= width:
+            break
+        if name in header:
+            shown.remove(header.index(name))
+            hidden.append(name)
+    text = layout([header[i] for i in shown], [[row[i] for i in shown] for row in rows], [numeric[i] for i in shown])
+    return "\n".join([text, *_not_shown(hidden, width)])
+
+
 def _fitted(columns: Sequence[Column], rows: Sequence[Row], width: int | None, by: str | None) -> tuple[str, list[str]]:
     """Rows and their sum in the columns that there is room for, and the titles of those without."""
     shown, hidden = list(columns), []

@@ -65,6 +65,11 @@ def evolve(
         return row
 
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    study.sampler = _sampler(sampler, seed + len(finished))  # or it proposes again what it began with
+    axes = repr([[space.name, *space.axes.items()] for space in spaces]) + repr(tuple(objectives))
+    if study.user_attrs.setdefault("axes", axes) != axes:
+        raise ArchcostError(f"{journal}: is the study of another space, or of other objectives; move it away")
+    study.set_user_attr("axes", axes)
     try:
         for trial in finished:
             costed(trial.params)
@@ -92,6 +97,21 @@ def evolve(
     return found
 
 
+def _mend(journal: Path) -> None:
+    """Cuts off a last record that was not written to its end; the next would be glued to it."""
+    content = journal.read_bytes() if journal.is_file() else b""
+    if content.startswith(b'{"op_code"') and not content.endswith(b"\n"):
+        with journal.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
+
+
+def _sampler(sampler: str, seed: int) -> Any:
+    import optuna
+
+    samplers: Any = optuna.samplers
+    return samplers.NSGAIISampler(seed=seed) if sampler == "nsga2" else samplers.TPESampler(seed=seed)
+
+
 def _study(objectives: Sequence[str], seed: int, sampler: str, journal: Path | None) -> Any:
     try:
         import optuna
@@ -102,8 +122,7 @@ def _study(objectives: Sequence[str], seed: int, sampler: str, journal: Path | N
     if sampler not in SAMPLERS:
         raise ArchcostError(unknown("sampler", sampler, SAMPLERS))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    samplers: Any = optuna.samplers
-    chosen = samplers.NSGAIISampler(seed=seed) if sampler == "nsga2" else samplers.TPESampler(seed=seed)
+    chosen = _sampler(sampler, seed)
     storage = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of experimental interfaces
@@ -112,6 +131,7 @@ def _study(objectives: Sequence[str], seed: int, sampler: str, journal: Path | N
                 from optuna.storages import JournalStorage
                 from optuna.storages.journal import JournalFileBackend
 
+                _mend(journal)
                 journal.parent.mkdir(parents=True, exist_ok=True)
                 storage = JournalStorage(JournalFileBackend(str(journal)))
             return optuna.create_study(

@@ -75,7 +75,7 @@ class Measuring:
         if not len(rivals) or (left is not None and left <= 0):
             return None
         if not self.measured:  # the most valuable one stands on the front, whatever its time turns out to be
-            return int(rivals[self.value[rivals].argmax()])
+            return int(rivals[np.lexsort((self.seconds[rivals], -self.value[rivals]))[0]])
         if self.limit is not None and len(self.measured) % 2:
             hinges = self._chances(rivals)
             if hinges.max() > 0:
@@ -118,16 +118,19 @@ class Measuring:
         fusion = next(iter(self.samples))
         times = np.array(list(self.measured.values()))
         rates = self.rates or guessed(self.samples[fusion].element_bytes)
-        correction = None
+        correction, scale = None, 1.0
         if len(times):
             done = {name: each.chosen(self._done) for name, each in self.samples.items()}
-            if len(times) < FEWEST:
+            if len(times) < FEWEST and self.rates is not None:  # the profile's ratios; the speed as measured
+                known = done[fusion].seconds(rates)
+                scale = float(np.exp(np.log(times / known).mean()))
+            elif len(times) < FEWEST:
                 rates = fit(self.forms[0], done[fusion], times)
             else:
                 found = fitted(Evidence(done, times, {}, self.forms))
                 rates, correction, fusion = found.rates, found.correction, found.fusion
                 self.width = found.inside or EARLY
-        self.predicted = self.samples[fusion].seconds(rates, correction)
+        self.predicted = scale * self.samples[fusion].seconds(rates, correction)
         self.seconds = self.predicted.copy()
         self.seconds[self._done] = times
 
@@ -201,8 +204,8 @@ def chain(seconds: Any, value: Any, free: int, most: int, reference: tuple[float
     inside = np.flatnonzero((seconds < reference[0]) & (value > reference[1]))
     order = inside[np.lexsort((seconds[inside], value[inside]))]
     seconds, value = seconds[order], value[order]
-    if not len(order):
-        return order
+    if not len(order) or not most:
+        return order[:0]
     cost = (order >= free).astype(int)
     best = np.full((most + 1, len(order)), -np.inf)
     before = np.full(best.shape, -1)

@@ -32,7 +32,8 @@ def front(objectives: Sequence[Any]) -> NDArray[np.bool_]:
         raise ArchcostError(
             "a front over three or more objectives needs moocore: pip install 'archcost[search]'"
         ) from None
-    table = np.stack(columns, axis=1)
+    # Ranks compare as the values do, and moocore misjudges infinities.
+    table = np.stack([np.unique(each, return_inverse=True)[1] for each in columns], axis=1).astype(float)
     several: NDArray[np.bool_] = moocore.is_nondominated(table, keep_weakly=True)
     return several
 
@@ -45,6 +46,7 @@ def _two(first: Any, second: Any) -> NDArray[np.bool_]:
     a, b = first[order], second[order]
     before = np.concatenate([[np.inf], np.minimum.accumulate(b)[:-1]])
     new = b < before
+    new[:1] = True  # nothing stands before the first, whatever its second is
     # Rows that equal one that stays stay too: they follow it in the order.
     leader = np.maximum.accumulate(np.where(new, np.arange(len(a)), -1))
     kept = new | ((leader >= 0) & (a == a[leader]) & (b == b[leader]))

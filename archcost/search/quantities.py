@@ -17,7 +17,9 @@ BYTES = {
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 PERCENT = {"": 1.0, "%": 1.0}
 
-_AMOUNT = re.compile(r"\s*([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµμ%]*)\s*")
+_AMOUNT = re.compile(
+    r"\s*([+-]?(?:(?:\d{1,3}(?:[_,]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµμ%]*)\s*", re.ASCII
+)
 
 
 def count(text: str, what: str) -> float:
@@ -65,6 +67,8 @@ def _amount(text: str, what: str, units: dict[str, float], examples: str) -> flo
     if found is None or unit not in units:
         raise ArchcostError(f"{what}: `{text}` is no amount; write {examples}")
     value = float(found[1].replace("_", "").replace(",", "")) * units[unit]
-    if not 0 < value < math.inf:
+    if value == math.inf:
+        raise ArchcostError(f"{what}: `{text}` must be a number that there is a use for")
+    if not value > 0:
         raise ArchcostError(f"{what}: `{text}` must be greater than 0")
     return float(f"{value:.15g}")  # 0.1 * 1e9 as decimal has it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcost import dims
+from archcost.analysis.analysis import Analysis
 from archcost.analysis.sweep import grid
-from archcost.errors import ArchcostError
+from archcost.errors import ArchcostError, SpecError
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
 
@@ -51,7 +53,13 @@ class Space:
         sizes: list[Any] = [None]
         if len(document.input) == 3:
             sizes = [settle(document, resolution=size).resolution for size in resolutions]
-        found = cls(name, document, _once(widths), _once(sizes), {key: _once(each) for key, each in settled.items()})
+        found = cls(
+            name,
+            document,
+            sorted(_once(widths), key=dims.as_float),
+            _once(sizes),
+            {key: _once(each) for key, each in settled.items()},
+        )
         if not len(found):
             raise ArchcostError(f"{name}: an empty space; each of alpha, resolution and the parameters needs a value")
         return found
@@ -100,13 +108,37 @@ class Space:
             yield places, Settings(alpha, resolution, one.parameters)
 
     def chunks(self) -> Iterator[tuple[int, Settings]]:
-        """All variants, in parts: the number of a part's first, and its settings as a grid of α × resolution."""
+        """All variants, in parts: the number of a part's first, and its settings as a grid of α × resolution.
+
+        No network has variants in two parts, so that each is counted once.
+        """
         high = max(1, CHUNK // len(self.resolutions))
         for combination, values in enumerate(itertools.product(*self.parameters.values())):
             chosen = dict(zip(self.parameters, values, strict=True))
-            for start in range(0, len(self.alphas), high):
+            start = 0
+            while start < len(self.alphas):
+                end = self._border(start + high, chosen)
                 first = (combination * len(self.alphas) + start) * len(self.resolutions)
-                yield first, grid(self.document, self.alphas[start : start + high], self.resolutions, chosen)
+                yield first, grid(self.document, self.alphas[start:end], self.resolutions, chosen)
+                start = end
+
+    def _border(self, end: int, chosen: Mapping[str, Any]) -> int:
+        """Where a part ends that shall hold at least the α before `end`: before the first that gives another network.
+
+        Widths grow with α, and so these lie side by side.
+        """
+        if end >= len(self.alphas):
+            return len(self.alphas)
+
+        def same(place: int) -> bool:
+            both = [self.alphas[end - 1], self.alphas[place]]
+            try:
+                networks = Analysis(self.document, grid(self.document, both, self.resolutions, chosen)).networks
+            except SpecError:  # none can exist
+                return False
+            return bool((networks[0] == networks[1]).all())
+
+        return bisect.bisect_left(range(len(self.alphas)), True, lo=end, key=lambda place: not same(place))
 
 
 def _once(values: Sequence[Any]) -> list[Any]:

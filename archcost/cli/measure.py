@@ -67,7 +67,7 @@ def command(
 
     \b
     archcost measure mobilenetv1 --batch 1,32
-    archcost measure mobilenetv1 --alpha 0.25:1:0.25 --resolution 128:224:32 --dtype float16 -o v1.csv
+    archcost measure mobilenetv1 --alpha 0.25:1:0.25 --resolution 128:224:32 -o v1.csv
     archcost measure --points points.csv --device cpu --format csv
     archcost measure mobilenetv2 --layers --device cpu -o layers.csv
     """

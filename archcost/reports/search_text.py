@@ -137,7 +137,12 @@ def _equals(answer: Answer) -> list[str]:
     count = len(answer.equals)
     if not count:
         return []
-    names = [at(answer.settings(place)) for place in answer.equals[:EQUALS]]
+    several = len(answer.question.spaces) > 1
+    names = []
+    for place in answer.equals[:EQUALS]:
+        space = answer.question.spaces[int(answer.candidates.space[place])]
+        varied = [name for name, values in space.parameters.items() if len(values) > 1]
+        names.append(f"{space.name} " * several + at(answer.settings(place), varied))
     more = f", and {count - EQUALS} more" if count > EQUALS else ""
     return [f"As accurate, as far as the intervals tell: {'; '.join(names)}{more}."]
 
@@ -164,8 +169,9 @@ def shown(name: str, value: float) -> str:
     return units.seconds(value) if name == "seconds" else f"{value:.2f} %"
 
 
-def at(settings: Settings) -> str:
+def at(settings: Settings, parameters: Sequence[str] = ()) -> str:
+    """A variant in words, with some of its parameters."""
     parts = [f"α {as_float(settings.alpha):.12g}"]
     if settings.resolution is not None:
         parts.append(size([int(size) for size in settings.resolution]))
-    return " at ".join(parts)
+    return ", ".join([" at ".join(parts), *(f"{name} {plain_text(settings.parameters[name])}" for name in parameters)])

@@ -561,3 +561,26 @@ def test_a_folder_that_cannot_be_made(run, home, write, tmp_path):
     (tmp_path / "data").write_text("a file in the way", encoding="utf-8")
     result = run("calibrate", "--name", "mine", "--from", write(csv_of(ROWS)))
     assert result.exit_code == 2 and "name a file with -o" in result.stderr
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_cost_of_the_run_that_one_network_cannot_show_widens_the_interval_of_others(write, share):
+    """Every variant of MobileNetV1 has as many kernels, so whose the overhead is only another network tells."""
+    own = dataclasses.replace(PHONE, network_seconds=1e-6, kernel_seconds=1e-8, uncached=2.0)
+    made = {}
+    for spec, alphas in (("mobilenetv1", (0.25, 0.5, 0.75, 1)), ("mobilenetv2", (0.5, 1))):
+        rows = [f"{spec},{alpha},{size},1,1" for alpha in alphas for size in (128, 160, 192, 224)]
+        points = read_points(write(csv_of(rows)), measured=True)
+        made[spec] = evidence.of_points(points, "float32")
+    times = made["mobilenetv1"].samples["fused"].seconds(own)
+    true = dataclasses.replace(own, network_seconds=share / (1 - share) * times.max() + 1e-6)
+    first, second = (each.samples["fused"] for each in made.values())
+    fit = calibration.fitted(dataclasses.replace(made["mobilenetv1"], seconds=first.seconds(true)))
+    assert (fit.rival is not None) == bool(share)
+    if fit.rival:
+        found = [second.seconds(rates) for rates in (fit.rates, fit.rival)]
+        width = math.exp(fit.outside)
+        assert (second.seconds(true) >= min(found[0].min(), found[1].min()) / width).all()
+        assert (np.minimum(*found) / width <= second.seconds(true)).all()
+        assert (second.seconds(true) <= np.maximum(*found) * width).all()
+        assert abs(found[0] / found[1] - 1).max() > 0.2

@@ -342,7 +342,7 @@ def test_features_of_kernels_are_the_ones_declared():
     ],
 )
 def test_outside_what_was_fitted(family, macs, moved, batch, outside):
-    total = Total(np.array([1.0]), np.array([macs]), np.array([moved]))
+    total = Total(np.array([1.0]), np.array([macs]), np.array([moved]), np.array([1.0]))
     found = Predictor(profile()).judged(total, [family], np.array([batch])).outside
     assert found.tolist() == [outside]
 

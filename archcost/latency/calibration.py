@@ -11,7 +11,7 @@ from archcost.dims import taken
 from archcost.latency import correction as corrections
 from archcost.latency.correction import Correction
 from archcost.latency.evidence import FEWEST, Evidence
-from archcost.latency.fit import Form, fit
+from archcost.latency.fit import FIXED, GENERIC, Form, fit
 from archcost.latency.formula import Rates, kernel_time
 from archcost.latency.kernels import MULTIPLYING
 from archcost.latency.profile import Fit, HeldOut
@@ -26,6 +26,8 @@ SPREAD, SPREAD_WEIGHT = 0.06, 5
 """The relative error of other devices' fits, and how many points of one's own it counts as."""
 TWO_SIDED = 1.2816
 """Standard deviations on either side that hold 80 % of a normal distribution."""
+APART = 1.0
+"""Logarithm of a ratio from which on two overheads of a run are not the same."""
 UNSEEN, LAUNCHES = "leave the family out", "eager, leave one out"
 BEYOND = 1.5
 """How much wider the interval is outside what was fitted, where no other family says: from V1 to V2 on four devices."""
@@ -55,6 +57,7 @@ def fitted(evidence: Evidence) -> Fit:
         held_out += [HeldOut(f, rows, e, UNSEEN) for f, rows, e in _by_family(families, unseen)]
         known = unseen[whole & ~np.isnan(unseen)]
         outside = max(outside, _width(known)) if len(known) else outside
+    rival = _rival(evidence, chosen, rates)
     single = _width(errors[~whole]) if whole.any() and not whole.all() else None
     launch = launch_width = None
     if evidence.eager is not None:
@@ -77,7 +80,21 @@ def fitted(evidence: Evidence) -> Fit:
         evidence.mode,
         launch,
         launch_width,
+        rival,
     )
+
+
+def _rival(evidence: Evidence, chosen: _Candidate, rates: Rates) -> Rates | None:
+    """Rates that explain the rows about as well by another overhead; None where there are none."""
+    import numpy as np
+
+    samples = evidence.samples[chosen.fusion]
+    if chosen.form is not GENERIC or not samples.whole.any():
+        return None
+    other = fit(FIXED, samples, evidence.seconds)
+    misfits = [float(np.abs(np.log(evidence.seconds / samples.seconds(each))).mean()) for each in (rates, other)]
+    alike = abs(math.log(other.network_seconds / rates.network_seconds)) < APART
+    return None if alike or misfits[1] > misfits[0] + SPREAD / 10 else other
 
 
 def _best(evidence: Evidence) -> tuple[_Candidate, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archcost.latency.formula import UNCACHED, Host, Parallel, Rates
@@ -121,6 +121,9 @@ PARALLEL = Form(
     noise=0.1,
     parallel=True,
 )
+FIXED = replace(GENERIC, priors={**GENERIC.priors, "network": log(7e6, 2.5)})
+"""As the roofline, but ready to see in overhead a cost of the whole run rather than of each kernel. Variants of one
+network have equally many kernels and cannot tell these apart; other networks can."""
 HOST = Form(
     "host",
     {

@@ -42,11 +42,13 @@ class KernelPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A network's time and, to see whether it was extrapolated, its macs and the bytes of activations it moves."""
+    """A network's time and, to see whether it was extrapolated, its macs and the bytes of activations it moves; rival:
+    its time by the profile's rival rates, else the same."""
 
     seconds: Any
     macs: Any
     bytes: Any
+    rival: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,19 @@ class Predictor:
 
     def network(self, network: Network, batch: Any = 1) -> Total:
         """The total for a batch: floats, or arrays where the network's sizes are arrays."""
+        rival = self.fit.rival
         seconds: Any = self.fit.rates.network_seconds
+        other: Any = rival.network_seconds if rival else 0.0
         macs: Any = 0
         moved: Any = 0
         running = kernels(network, self.fit.fusion)
         for kernel in (kernel.of(batch) for kernel in running):
             seconds = seconds + self.kernel(kernel).seconds
+            if rival is not None:
+                other = other + kernel_time(kernel, DTYPES[self.dtype], rival).seconds
             macs = macs + kernel.macs
             moved = moved + (kernel.reads + kernel.writes) * DTYPES[self.dtype]
-        return Total(self.launched(seconds, len(running)), macs, moved)
+        return Total(self.launched(seconds, len(running)), macs, moved, other if rival else seconds)
 
     def variants(self, document: Document, settings: Settings, batch: int = 1) -> Total:
         """The totals of a batch of models, as arrays of its shape; of one model as numbers.
@@ -176,7 +182,7 @@ class Predictor:
         macs = np.array([kernel.macs for kernel in several], float)
         moved = np.array([kernel.reads + kernel.writes for kernel in several], float) * DTYPES[self.dtype]
         batches = np.array([shape.batch for shape in shapes])
-        return self.judged(Total(seconds, macs, moved), [LAYER] * len(shapes), batches, self.fit.single)
+        return self.judged(Total(seconds, macs, moved, seconds), [LAYER] * len(shapes), batches, self.fit.single)
 
     def judged(self, totals: Total, families: Sequence[str], batches: Any, single: float | None = None) -> Predicted:
         """Totals with their intervals, and whether they lie outside what was fitted.
@@ -187,11 +193,15 @@ class Predictor:
 
         far = self.distance(totals.macs, totals.bytes, batches)
         outside = (far > 0) | np.array([family not in self.fit.families for family in families])
-        low, high = self.interval(totals.seconds, outside, far, single)
+        gap = np.where(np.isin(families, self.fit.families), 0.0, np.log(totals.rival / totals.seconds))
+        low, high = self.interval(totals.seconds, outside, far, single, gap)
         return Predicted(totals.seconds, low, high, outside)
 
-    def interval(self, seconds: Any, outside: Any, far: Any = 0.0, single: float | None = None) -> tuple[Any, Any]:
-        """The 80 % interval, wider the farther off; NaN where the profile does not know one."""
+    def interval(
+        self, seconds: Any, outside: Any, far: Any = 0.0, single: float | None = None, gap: Any = 0.0
+    ) -> tuple[Any, Any]:
+        """The 80 % interval, wider the farther off, and reaching to what the rival rates say (gap: the logarithm of
+        their time over this); NaN where the profile does not know one."""
         import numpy as np
 
         fit = self.fit
@@ -199,7 +209,7 @@ class Predictor:
         inside = fit.inside if single is None else single
         widths = [np.nan if each is None else max([each, *least]) for each in (fit.outside, inside)]
         width = np.where(outside, *widths) + FARTHER * far
-        return seconds * np.exp(-width), seconds * np.exp(width)
+        return seconds * np.exp(np.minimum(gap, 0.0) - width), seconds * np.exp(np.maximum(gap, 0.0) + width)
 
     def distance(self, macs: Any, moved: Any, batch: Any) -> Any:
         """By how much, as a logarithm, the farthest of macs, bytes and batch lies beyond what was fitted; 0 within."""

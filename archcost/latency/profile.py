@@ -48,7 +48,8 @@ class Fit:
     the same for single layers, where the others are those of networks; families: the specs fitted on; ranges: of
     macs, bytes and batch in the fit, lowest and highest; mode: how those rows ran (`graph`, `eager`, `compile`),
     empty where nobody said; launch_seconds, launch_width: what the host needs to launch one kernel in eager mode,
-    where that was measured, and half the interval of times that it bounds.
+    where that was measured, and half the interval of times that it bounds; rival: rates that explain the rows as well
+    by an overhead of the run rather than of each kernel, where there are such: between the two nobody knows.
     """
 
     rates: Rates
@@ -64,6 +65,7 @@ class Fit:
     mode: str = ""
     launch_seconds: float | None = None
     launch_width: float | None = None
+    rival: Rates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def _value(kind: Any, value: Any, where: str, wrong: list[str]) -> Any:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not abs(value) < LARGEST:
             return wrong.append(f"`{where}` must be a number")
-        if ".rates." in where and (value < 0 or (value == 0 and not where.endswith("seconds"))):
+        if (".rates." in where or ".rival." in where) and (value < 0 or (value == 0 and not where.endswith("seconds"))):
             said = "must not be negative" if where.endswith("seconds") else "must be greater than 0"
             return wrong.append(f"`{where}` {said}")
         return float(value)

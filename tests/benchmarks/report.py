@@ -39,8 +39,8 @@ pass over each layer in chunks that fit into a core's cache: about 300 array ope
 times: two inputs read and three figures written, as for random pairs. Seconds are no sum of products of sizes, as macs
 are: archcost adds the rounded roofline of each of MobileNetV1's 30 kernels, for each distinct network; on the T4 the
 best of three tiles too, in whole tiles and waves, and a correction by 13 features. For a search: the outer products
-that the costs of a grid are, one comparison with the limit and one running minimum; archcost adds the distinct networks,
-their accuracy with its interval, and the front.
+that the costs of a grid are, one comparison with the limit and one running minimum; archcost adds the distinct
+networks, their accuracy with its interval, and the front.
 """
 
 

@@ -21,7 +21,8 @@ from archcost.spec import document, zoo
 
 ROW = {
     "spec", "alpha", "resolution", "parameters", "macs", "params", "weight_bytes", "peak_activation_bytes",
-    "accuracy", "accuracy_low", "accuracy_high", "published", "predicted_ms", "measured_ms",
+    "accuracy", "accuracy_low", "accuracy_high", "published", "extrapolated",
+    "predicted_ms", "predicted_low_ms", "predicted_high_ms", "measured_ms",
 }  # fmt: skip
 
 

@@ -100,6 +100,9 @@ def question_of(
     constraints = constraints_of(limits)
     if constraints.seconds is not None and profile is None and not measured:
         raise ArchcostError("--max-latency needs --device: cuda or cpu measures here, a profile's name predicts")
+    twice = [str(spec) for place, spec in enumerate(specs) if spec in specs[:place]]
+    if twice:
+        raise ArchcostError(f"{twice[0]} is named twice")
     models = [load(spec) for spec in specs]
     spaces = [space_of(model, _name(spec, model), axes or {}) for spec, model in zip(specs, models, strict=True)]
     if accuracy is None:

@@ -45,11 +45,17 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     help='Your own, which prints {"accuracy": 71.2}; {spec}, {alpha} and {resolution} in it are filled in.',
 )
 @click.option("--evaluations", type=click.IntRange(1), help="With --evaluate, at most so many.  [default: 50]")
-@click.option("--time-limit", type=float, default=3600.0, show_default=True, help="Seconds for one evaluation.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="Seconds for one evaluation.",
+)
 @click.option("--device", metavar="NAME", help="cuda or cpu measures here; a profile's name or file predicts.")
 @options.mode_option
 @click.option("--measurements", type=click.IntRange(1), help="With cuda or cpu, at most so many.  [default: 30]")
-@click.option("--minutes", type=float, help="With cuda or cpu, at most so long.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="With cuda or cpu, at most so long.")
 @options.store_option
 @options.memory_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Of an evolution, in spaces beyond 10^8 variants.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import click
 
 from archcost.accuracy.evaluator import Evaluator
 from archcost.cli.measuring import live_measure
-from archcost.graph import Network
+from archcost.errors import ArchcostError
+from archcost.graph import Network, build
 from archcost.latency import folders, measurement
+from archcost.latency.measurement import Protocol
 from archcost.latency.store import Store
-from archcost.latency.subject import Label, Task
+from archcost.latency.subject import Label, Task, digest
 from archcost.search.answer import Answer
 from archcost.search.evaluating import EVALUATIONS, evaluated
 from archcost.search.question import Question
@@ -35,16 +38,50 @@ def measured_here(found: Answer, device: str, asked: dict[str, Any]) -> Answer:
             label = Label.of(network, spec)
             task = Task(network, label, scale.batch, dtype, mode=mode, tf32=scale.dtype == "tf32")
             answer = next(iter(live.measure([task], store, machine, retry=True)))[0]
-            return answer.median if answer.status == measurement.OK else None
+            if answer.status == measurement.OK:
+                return float(answer.median)
+            where = f"{label.spec} at α {label.alpha:g}, {label.resolution}"
+            click.echo(f"warning: no time of {where}: {answer.reason or answer.status}", err=True)
+            return None
 
-        return measured(
+        how = {"batch": scale.batch, "dtype": dtype, "layout": "contiguous", "mode": mode, "folded": False}
+        how |= {"tf32": scale.dtype == "tf32" and machine.is_gpu, "fingerprint": machine.fingerprint}
+        how |= {"software": machine.software, "protocol": asdict(Protocol.on(machine.device.type))}
+        told = measured(
             found,
             measure,
             "cuda" if machine.is_gpu else "cpu",
+            known=_stored(found, store, how),
             budget=budget,
             seconds=None if asked["minutes"] is None else 60 * asked["minutes"],
             watched=bar.moved,
         )
+    told.device = {"name": machine.name, "device": device, "mode": mode, "dtype": scale.dtype, "measured": True}
+    return told
+
+
+def _stored(found: Answer, store: Store, how: dict[str, Any]) -> dict[int, float]:
+    """Candidates that were measured before in just this way, by their place, with their seconds."""
+    known = {
+        (m.spec, m.alpha, m.resolution): m
+        for m in store.rows()
+        if m.layer is None
+        and m.status == measurement.OK
+        and all(getattr(m, name) == value for name, value in how.items())
+    }
+    places: dict[int, float] = {}
+    for place in range(len(found.candidates)) if known else ():
+        space = found.question.spaces[int(found.candidates.space[place])]
+        settings = found.settings(place)
+        label = Label.named(space.document, settings, space.name)
+        stored = known.get((label.spec, label.alpha, label.resolution))
+        if (
+            stored is not None
+            and stored.median is not None
+            and stored.digest == digest(build(space.document, settings))
+        ):
+            places[place] = stored.median
+    return places
 
 
 def evaluated_here(question: Question, asked: dict[str, Any], journal: Path | None) -> Answer:
@@ -62,7 +99,7 @@ def evaluated_here(question: Question, asked: dict[str, Any], journal: Path | No
                 click.echo(f"warning: no accuracy of {where}: {found.reason}", err=True)
             return found.accuracy
 
-        return evaluated(
+        told = evaluated(
             question,
             evaluate,
             budget=budget,
@@ -71,6 +108,9 @@ def evaluated_here(question: Question, asked: dict[str, Any], journal: Path | No
             journal=journal,
             watched=lambda count: bar.moved(count, None),
         )
+    if told.evaluated and told.failed == told.evaluated:
+        raise ArchcostError(f"no accuracy could be had: all {told.evaluated} evaluations failed, as said above")
+    return told
 
 
 class _Bar:

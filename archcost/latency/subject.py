@@ -15,6 +15,8 @@ from archcost.graph import INPUT, Layer, Network
 from archcost.latency.points import ConvShape
 from archcost.ops.base import Nary, Recipe, Unary
 from archcost.shape import TensorShape
+from archcost.spec.parts import Document
+from archcost.spec.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +121,15 @@ class Label:
     @classmethod
     def of(cls, network: Network, name: str | None = None) -> Label:
         """name: what the spec was asked for as, settings aside; else its own."""
-        chosen = network.settings
+        return cls.named(network.document, network.settings, name)
+
+    @classmethod
+    def named(cls, document: Document, chosen: Settings, name: str | None = None) -> Label:
+        """As `of`, of settings whose network need not be built."""
         parameters = {key: _number(value) for key, value in chosen.parameters.items()}
-        own = {key: _number(parameter.default) for key, parameter in network.document.parameters.items()}
+        own = {key: _number(parameter.default) for key, parameter in document.parameters.items()}
         changed = ",".join(f"{key}={_text(value)}" for key, value in parameters.items() if value != own[key])
-        spec = name or network.document.name
+        spec = name or document.name
         size = chosen.resolution
         resolution = "" if size is None else str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
         return cls(f"{spec}@{changed}" if changed else spec, dims.as_float(chosen.alpha), resolution, parameters)

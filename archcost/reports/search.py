@@ -26,7 +26,10 @@ COLUMNS = (
     "accuracy_low",
     "accuracy_high",
     "published",
+    "extrapolated",
     "predicted_ms",
+    "predicted_low_ms",
+    "predicted_high_ms",
     "measured_ms",
 )
 """Of a row, as data."""
@@ -46,7 +49,10 @@ def row(question: Question, table: Candidates, place: int) -> dict[str, Any]:
         "parameters": {name: _plain(value) for name, value in settings.parameters.items()},
         **{name: int(found[name]) for name in ("macs", "params", "weight_bytes", "peak_activation_bytes")},
         **{name: _known(found[name], 4) for name in ("accuracy", "accuracy_low", "accuracy_high", "published")},
+        "extrapolated": found["outside"],
         "predicted_ms": _known(found["seconds"] * 1e3, 6),
+        "predicted_low_ms": _known(found["seconds_low"] * 1e3, 6),
+        "predicted_high_ms": _known(found["seconds_high"] * 1e3, 6),
         "measured_ms": _known(found["measured"] * 1e3, 6),
     }
 
@@ -58,7 +64,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
     def rows(places: Sequence[int]) -> list[dict[str, Any]]:
         return [row(question, table, place) for place in places[:top]]
 
-    used = question.constraints.used(table.row(answer.winner))
+    used = question.constraints.used(figures(answer))
     return {
         "schema_version": SCHEMA_VERSION,
         "specs": [space.name for space in question.spaces],
@@ -67,6 +73,8 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "batch": question.scale.batch,
         "dtype": question.scale.dtype,
         "seed": answer.seed,
+        "versions": _versions(),
+        "device": answer.device or _profile(question),
         "space": [_space(space) for space in question.spaces],
         "space_size": answer.found.size,
         "distinct": answer.found.distinct,
@@ -74,6 +82,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "exact": answer.exact,
         "accuracies": [each.statement for each in question.accuracies],
         "measured": answer.measured,
+        "measured_before": answer.known,
         "evaluated": answer.evaluated,
         "failed": answer.failed,
         "ended": answer.stopped or None,
@@ -96,6 +105,31 @@ def csv(answer: Answer, top: int | None = None) -> str:
         each["parameters"] = " ".join(f"{name}={plain_text(value)}" for name, value in each["parameters"].items())
         rows.append(["" if each[name] is None else each[name] for name in COLUMNS])
     return to_csv(COLUMNS, rows)
+
+
+def figures(answer: Answer) -> dict[str, Any]:
+    """The winner's, its time as measured where it was."""
+    found = answer.candidates.row(answer.winner)
+    return {**found, "seconds": found["measured"]} if found["measured"] == found["measured"] else found
+
+
+def _versions() -> dict[str, str]:
+    import importlib
+    import platform
+
+    import numpy as np
+
+    version = importlib.import_module("archcost").__version__  # the package's front offers the rooms above this one
+    return {"archcost": version, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def _profile(question: Question) -> dict[str, Any] | None:
+    """Whose profile predicted times; None where none did."""
+    predictor = question.predictor
+    if predictor is None:
+        return None
+    mode = predictor.mode or predictor.fit.mode or None
+    return {"name": predictor.profile.name, "mode": mode, "dtype": predictor.dtype, "measured": False}
 
 
 def alternatives(question: Question) -> list[tuple[Point, dict[str, float]]]:

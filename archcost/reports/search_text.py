@@ -8,7 +8,7 @@ from typing import Any
 from archcost.dims import as_float
 from archcost.reports import markdown, units
 from archcost.reports import table as tables
-from archcost.reports.search import EQUALS, alternatives, plain_text, row, size
+from archcost.reports.search import EQUALS, alternatives, figures, plain_text, row, size
 from archcost.search.answer import Answer
 from archcost.search.constraints import LABELS
 from archcost.search.question import Question
@@ -27,7 +27,8 @@ def text(answer: Answer, top: int, width: int | None, form: str = "table") -> st
     if form == "markdown":
         body = markdown.table(header, cells, [False] + [True] * (len(header) - 1))
     else:
-        body = tables.layout(header, cells, [False] + [True] * (len(header) - 1))
+        numeric = [False] + [True] * (len(header) - 1)
+        body = tables.narrowed(header, cells, numeric, width, ("peak memory", "params", "predicted"))
     said = [_scope(answer)]
     limits = _limits(answer)
     notes = [*limits, *_equals(answer)]
@@ -37,8 +38,8 @@ def text(answer: Answer, top: int, width: int | None, form: str = "table") -> st
     notes += _measuring(answer)
     notes += [] if answer.evaluated else [each.statement + "." for each in question.accuracies]
     notes += _others(question)
-    if table.outside[answer.winner]:
-        notes.append("The winner lies outside the published range: its accuracy is extrapolated.")
+    if table.outside[order].any():
+        notes.append("≈: outside the published range, extrapolated.")
     if form == "markdown":
         return "\n\n".join([*said, body.rstrip(), *(f"- {note}" for note in notes)])
     return "\n".join(
@@ -100,6 +101,7 @@ def _accuracy(each: Mapping[str, Any]) -> str:
         return "–"
     half = (each["accuracy_high"] - each["accuracy_low"]) / 2
     said = f"{each['accuracy']:.1f}" if half == 0 else f"{each['accuracy']:.1f} ± {half:.1f}"
+    said = f"≈ {said}" if each["extrapolated"] else said
     return f"{said} ({each['published']:.1f})" if each["published"] is not None and half else said
 
 
@@ -107,7 +109,7 @@ def _scope(answer: Answer) -> str:
     found, question = answer.found, answer.question
     what = "The best network" if question.objectives[0] == "accuracy" else f"The best by {_objective(question)}"
     if answer.measured:
-        how = "of all variants, with the times that were measured" if answer.exact else "found"
+        how = "of all variants, with measured times" if answer.exact else "among those that were measured"
     else:
         how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
     counts = f"{found.size:,} variants, {found.distinct:,} distinct networks, {found.feasible:,} keep to all limits"
@@ -122,9 +124,7 @@ def _objective(question: Question) -> str:
 def _limits(answer: Answer) -> list[str]:
     """How much of each limit the winner uses."""
     constraints = answer.question.constraints
-    values = answer.candidates.row(answer.winner)
-    if answer.measured and values["measured"] == values["measured"]:
-        values = {**values, "seconds": values["measured"]}
+    values = figures(answer)
     lines = []
     for name, limit in constraints.given():
         binds = "; this limit binds" if name == answer.binding and answer.exact else ""
@@ -150,14 +150,21 @@ def _equals(answer: Answer) -> list[str]:
 def _measuring(answer: Answer) -> list[str]:
     failed = f", {answer.failed} failed" if answer.failed else ""
     if answer.evaluated:
-        return [f"{answer.evaluated} networks were evaluated{failed}; it ended because {answer.stopped}."]
+        return [f"{_networks(answer.evaluated)} evaluated{failed}; it ended because {answer.stopped}."]
     if not answer.stopped:
         predictor = answer.question.predictor
         if predictor is None:
             return []
         sure = "" if predictor.profile.calibrated else "; the profile is a datasheet's, not calibrated"
         return [f"Times are predicted for {predictor.profile.name}, none was measured{sure}."]
-    return [f"{answer.measured} networks were measured{failed}; it ended because {answer.stopped}."]
+    before = f", {answer.known} of them earlier" if answer.known else ""
+    device = answer.device or {}
+    where = f" on {device['name']} in mode {device['mode']}" if device else ""
+    return [f"{_networks(answer.measured)} measured{where}{before}{failed}; it ended because {answer.stopped}."]
+
+
+def _networks(count: int) -> str:
+    return "1 network was" if count == 1 else f"{count} networks were"
 
 
 def shown(name: str, value: float) -> str:

@@ -31,8 +31,10 @@ class Answer:
     seed: int
     stopped: str = ""
     measured: int = 0
+    known: int = 0
     evaluated: int = 0
     failed: int = 0
+    device: dict[str, Any] | None = None
 
     @property
     def candidates(self) -> Candidates:

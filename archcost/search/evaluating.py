@@ -10,7 +10,7 @@ from typing import Any
 from archcost.graph import Network, build
 from archcost.search.answer import Answer
 from archcost.search.candidates import Candidates
-from archcost.search.enumeration import Found, enumerate_all
+from archcost.search.enumeration import Found, enumerate_all, note
 from archcost.search.question import Question
 from archcost.search.space import LARGEST
 
@@ -52,6 +52,8 @@ def evaluated(
 ) -> Answer:
     """Where no more variants keep to the limits than the budget, all are evaluated, and the answer is exact; else
     Optuna proposes, among those that keep to them. Ctrl-C ends it with what there is."""
+    import numpy as np
+
     costs = replace(question, constraints=replace(question.constraints, accuracy=None))
     asked = Evaluated(question, evaluate, watched)
     stopped = "all that keep to the limits were evaluated"
@@ -61,11 +63,16 @@ def evaluated(
         table = found.candidates
         if table is None or (found.feasible <= budget and len(table) == found.feasible):
             try:
-                for which, number in () if table is None else zip(table.space, table.number, strict=True):
+                dear: Any = (
+                    [] if table is None else np.argsort(-table.macs, kind="stable")
+                )  # the likeliest winners first
+                for which, number in [] if table is None else zip(table.space[dear], table.number[dear], strict=True):
                     asked(int(which), int(number))
             except KeyboardInterrupt:
                 stopped = "interrupted"
             found.candidates = None if table is None else _filled(table, asked, question)
+            if table is not None:
+                note(found.extremes, _filled(table, asked, costs) or table, question.constraints)
             return asked.answer(found, stopped != "interrupted", seed, stopped)
     from archcost.search.evolution import evolve
 

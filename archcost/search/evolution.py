@@ -72,7 +72,10 @@ def evolve(
     study.set_user_attr("axes", axes)
     try:
         for trial in finished:
-            costed(trial.params)
+            try:
+                costed(trial.params)
+            except (KeyError, IndexError, TypeError) as error:  # a trial without its values
+                raise _damaged(journal, error) from None
         last = trials if trials is not None else len(finished) + PATIENCE * evaluations
         for count in range(len(finished), last):
             if evaluate is not None and len(asked) >= evaluations:
@@ -143,9 +146,13 @@ def _study(objectives: Sequence[str], seed: int, sampler: str, journal: Path | N
             )
         except OSError as error:
             raise ArchcostError(f"{journal}: cannot be written: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ArchcostError(f"{journal}: is no study of Optuna's, or damaged ({said}); move it away") from None
+        except Exception as error:  # whatever Optuna meets in a file that it did not write
+            raise _damaged(journal, error) from None
+
+
+def _damaged(journal: Path | None, error: Exception) -> ArchcostError:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ArchcostError(f"{journal}: is no study of Optuna's, or damaged ({said}); move it away")
 
 
 def _suggested(trial: Any, spaces: Sequence[Space]) -> dict[str, int]:

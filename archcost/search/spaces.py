@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from archcost.errors import ArchcostError
-from archcost.latency.table import read_text
+from archcost.errors import ArchcostError, SpecError
+from archcost.spec import source
 
 
 def read(path: Path) -> dict[str, Any]:
     """Axis -> values, or the text of a range. Raises ArchcostError for what is no space."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, ValueError) as error:
-        raise ArchcostError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from None
+    text = source.read_text(path)
+    node, problems = source.parse(text, str(path))
+    if problems:
+        raise SpecError(str(path), tuple(problems), source.lines(text))
+    content = node.plain
     if not isinstance(content, dict) or not content:
         raise ArchcostError(f"{path}: a space is a mapping such as `alpha: 0.25:1:0.05` and `resolution: [160, 224]`")
     found: dict[str, Any] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from archcost.analysis.analysis import DTYPES
+from archcost.errors import ArchcostError
 from archcost.graph import Network, build
 from archcost.latency import samples as tables
 from archcost.latency.fit import GENERIC, HOST, PARALLEL, Form
@@ -27,13 +28,15 @@ def measured(
     measure: Measure,
     processor: str,
     *,
+    known: Mapping[int, float] | None = None,
     budget: int | None = MEASUREMENTS,
     seconds: float | None = None,
     watched: Callable[[int, int], None] = lambda done, rivals: None,
 ) -> Answer:
     """The answer with times that were measured: on the front, and wherever a limit on latency hinges on them.
 
-    processor: `cpu` or `cuda`; budget: measurements, seconds: time, that may be spent. watched: is told how many were
+    processor: `cpu` or `cuda`; known: seconds of candidates that were measured before, which cost nothing; budget:
+    measurements, seconds: time, that may be spent. watched: is told how many were
     measured, and how many candidates could still beat them. Ctrl-C ends it with what was measured so far.
     """
     import numpy as np
@@ -44,7 +47,11 @@ def measured(
     if question.objectives[0] == "seconds":
         value = table.accuracy
     value = np.nan_to_num(value, nan=float(np.nanmin(value)) - 1)
-    loop = Measuring(value, {"none": kernels(question, table)}, limit, budget, forms=FORMS[processor])
+    known = known or {}
+    most = None if budget is None else budget + len(known)
+    loop = Measuring(value, {"none": kernels(question, table)}, limit, most, forms=FORMS[processor])
+    for earlier, before in known.items():
+        loop.tell(earlier, before)
     start = time.monotonic()
     stopped = ""
     try:
@@ -58,7 +65,9 @@ def measured(
             watched(len(loop.measured), len(loop.rivals()))
     except KeyboardInterrupt:
         stopped = "interrupted"
-    return _told(found, loop, stopped)
+    if not loop.measured:
+        raise ArchcostError(f"nothing could be measured: {stopped or f'{len(loop.failed)} tries failed'}")
+    return _told(found, loop, stopped, len(known))
 
 
 def kernels(question: Question, table: Candidates) -> Samples:
@@ -78,7 +87,7 @@ def kernels(question: Question, table: Candidates) -> Samples:
     return tables.joined(parts).chosen(np.argsort(np.concatenate(places)))
 
 
-def _told(found: Answer, loop: Measuring, stopped: str) -> Answer:
+def _told(found: Answer, loop: Measuring, stopped: str, before: int) -> Answer:
     """The answer with the loop's times; a limit on latency holds for what was measured."""
     import numpy as np
 
@@ -89,12 +98,17 @@ def _told(found: Answer, loop: Measuring, stopped: str) -> Answer:
     low, high = loop.predicted * np.exp(-loop.width), loop.predicted * np.exp(loop.width)
     table = replace(table, seconds=loop.predicted, seconds_low=low, seconds_high=high, measured=times)
     limit = question.constraints.seconds
-    extremes = dict(found.found.extremes)
+    extremes, beyond = dict(found.found.extremes), dict(found.found.beyond)
+    everything = found.exact and len(table) == found.found.feasible
     if limit is not None:
         best = np.where(np.isnan(times), np.inf, times)
         fastest = replace(table, seconds=best).chosen([int(best.argmin())])
         extremes |= {"seconds": fastest} if loop.measured else {}
-        table = table.chosen(np.where(np.isnan(times), table.seconds, times) <= limit)
+        kept = np.where(np.isnan(times), table.seconds, times) <= limit
+        over = table.chosen(~kept)
+        # What breaks another limit alone was told without this one, and may break it too.
+        beyond = {"seconds": over.chosen(over.ranked(question.objectives[0])[:1])} if len(over) else {}
+        table = table.chosen(kept)
     rivals = len(loop.rivals())
     if not stopped:
         stopped = (
@@ -107,10 +121,17 @@ def _told(found: Answer, loop: Measuring, stopped: str) -> Answer:
     objectives = tuple("measured" if name == "seconds" else name for name in question.objectives)
     return Answer(
         replace(question, objectives=objectives),
-        replace(found.found, candidates=table if len(table) else None, extremes=extremes),
-        found.exact,
+        replace(
+            found.found,
+            feasible=len(table) if everything else found.found.feasible,
+            candidates=table if len(table) else None,
+            extremes=extremes,
+            beyond=beyond,
+        ),
+        everything and not rivals,
         found.seed,
         stopped,
-        len(loop.measured),
-        len(loop.failed),
+        measured=len(loop.measured),
+        known=before,
+        failed=len(loop.failed),
     )

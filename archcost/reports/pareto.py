@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TITLE = 1.9
+"""Millimetres of a character of the title, on the safe side."""
 MOST_FOUND = 10
 """Of a long front of estimates so many have labels."""
 CLOUDED = 500
@@ -101,8 +104,10 @@ class _Plot:
         imagenet = all(each.imagenet for each in self.series)
         panels[0].set_ylabel("Top-1 accuracy on ImageNet (%)" if imagenet else "Accuracy (%)")
         if title:
-            figure.suptitle(title, fontsize=8, fontweight="bold")
-        entries = legend.entries(self.series, self.looks, self.named, self.rings)
+            wrapped = textwrap.fill(title, max(20, int(width / TITLE)))
+            figure.suptitle(wrapped, fontsize=8, fontweight="bold")
+        drawn = ["accuracy", *(AXES[name].column for name in self.x)]
+        entries = legend.entries(self.series, self.looks, self.named, self.rings, drawn)
         legend.draw(figure, entries, legend.key(self.series, self.named))
         return figure, self.label(figure, panels)
 

@@ -17,9 +17,14 @@ def hollow(each: Series, series: Sequence[Series]) -> bool:
 
 
 def entries(
-    series: Sequence[Series], looks: Mapping[str, tuple[str, str]], named: Sequence[str], rings: bool
+    series: Sequence[Series],
+    looks: Mapping[str, tuple[str, str]],
+    named: Sequence[str],
+    rings: bool,
+    columns: Sequence[str],
 ) -> list[tuple[Any, str]]:
-    """Handles with their texts. named: titles that stand beside their points; rings: whether some points have one."""
+    """Handles with their texts. named: titles that stand beside their points; rings: whether some points have one;
+    columns: what the axes show."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -52,7 +57,7 @@ def entries(
             found.append((Patch(color=style.GREY, alpha=0.18, linewidth=0), "80 % interval"))
     if any(each.winner is not None for each in series):
         found.append((Line2D([], [], **marks.WINNER, markersize=6.5), "winner"))
-    if any(each.limits for each in series):
+    if any(column in each.limits for each in series for column in columns):
         found.append((Line2D([], [], **marks.LIMIT), "limit"))
     if rings:
         ring: dict[str, Any] = {

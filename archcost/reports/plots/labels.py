@@ -54,6 +54,7 @@ def place(axes: Axes, labels: Sequence[Label], taken: Boxes, lines: Boxes) -> li
     frame = axes.get_window_extent()
     left_out = []
     markers = taken
+    texts, leaders = np.empty((0, 4)), np.empty((0, 4))
     for label in labels:
         at = axes.transData.transform((label.x, label.y))
         best: tuple[float, Any, Any] | None = None
@@ -66,7 +67,10 @@ def place(axes: Axes, labels: Sequence[Label], taken: Boxes, lines: Boxes) -> li
             inside = frame.x0 <= box[0] and frame.y0 <= box[1] and box[2] <= frame.x1 and box[3] <= frame.y1
             if not inside or _overlaps(box, taken).any():
                 continue
-            leader = np.array([[*at, *np.clip(at, box[:2], box[2:])]])
+            leader = np.array([[*at, *centre]])  # as matplotlib draws it, from the middle of the text
+            led = _far(box, at, label.radius * pixels + 2.5 * GAP * pixels)
+            if _crosses(box, leaders).any() or (led and _cut(leader, at, texts).any()):
+                continue
             crossed = int(_crosses(box, lines).any()) + int(_cut(leader, at, taken).sum())
             crossed += _mistaken(box, at, label.radius * pixels, markers)
             total = cost + CROSSING * min(crossed, 3)
@@ -76,9 +80,12 @@ def place(axes: Axes, labels: Sequence[Label], taken: Boxes, lines: Boxes) -> li
             left_out.append(label)
             continue
         _, offset, box = best
-        _draw(axes, label, offset / pixels, _far(box, at, label.radius * pixels + 2.5 * GAP * pixels))
-        taken = np.vstack([taken, box])
-        lines = np.vstack([lines, [*at, *np.clip(at, box[:2], box[2:])]])
+        led = _far(box, at, label.radius * pixels + 2.5 * GAP * pixels)
+        _draw(axes, label, offset / pixels, led)
+        taken, texts = np.vstack([taken, box]), np.vstack([texts, box])
+        if led:
+            leaders = np.vstack([leaders, [*at, *(at + offset)]])
+            lines = np.vstack([lines, leaders[-1]])
     return left_out
 
 

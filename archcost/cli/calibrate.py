@@ -68,21 +68,12 @@ def command(
     archcost predict --device my-phone --points others.csv
     """
     from archcost.latency import datasheets, folders, profile
-    from archcost.latency.profile import NAME, Profile
+    from archcost.latency.profile import Profile
     from archcost.spec import ranges
 
-    if not NAME.fullmatch(name):
-        raise ArchcostError(f"--name: `{name}` is no name for a file; use letters, digits, dots and hyphens")
-    if sum(given is not None for given in (points, layers, datasheet, device)) != 1:
-        raise ArchcostError(
-            "give one of --from, --from-layers and --datasheet, a CSV file; or --device to measure here"
-        )
     where = ranges.assignments(conditions)
     dtypes = [] if dtype is None else _dtypes(dtype)
-    if device is None and len(dtypes) > 1:
-        raise ArchcostError("--dtype: one for all rows of a file; several go with --device")
-    if where and points is None and layers is None:
-        raise ArchcostError("--where chooses rows of --from or --from-layers")
+    _fitting(name, (points, layers, datasheet, device), where, dtypes)
     warnings: list[str] = []
     if datasheet is not None:
         made = datasheets.roofline(datasheet, name, description)
@@ -90,9 +81,8 @@ def command(
         made, warnings = _measured(name, description, device, dtypes or ["float32"], measuring)
     else:
         fits, source, warnings = _fits(points, layers, where, dtypes[0] if dtypes else None)
-        made = Profile(
-            name, description, source, True, fits, _command(name, description, points, layers, where, dtypes)
-        )
+        words = _command(name, description, points, layers, where, dtypes)
+        made = Profile(name, description, source, True, fits, words)
     path = Path(output) if output else folders.devices() / f"{name}.yaml"
     if not output:
         _folder(path.parent)
@@ -101,6 +91,23 @@ def command(
         click.echo(f"warning: {warning}", err=True)
     if output != "-":
         click.echo(_summary(made, path))
+
+
+def _fitting(name: str, sources: tuple[str | None, ...], where: dict[str, str], dtypes: list[str]) -> None:
+    """Raises ArchcostError for options that do not go together; sources: points, layers, datasheet, device."""
+    from archcost.latency.profile import NAME
+
+    points, layers, _, device = sources
+    if not NAME.fullmatch(name):
+        raise ArchcostError(f"--name: `{name}` is no name for a file; use letters, digits, dots and hyphens")
+    if sum(given is not None for given in sources) != 1:
+        raise ArchcostError(
+            "give one of --from, --from-layers and --datasheet, a CSV file; or --device to measure here"
+        )
+    if device is None and len(dtypes) > 1:
+        raise ArchcostError("--dtype: one for all rows of a file; several go with --device")
+    if where and points is None and layers is None:
+        raise ArchcostError("--where chooses rows of --from or --from-layers")
 
 
 def _fits(

@@ -50,7 +50,6 @@ def evolve(
     Raises ArchcostError where Optuna is not installed, or the journal is broken.
     """
     study = _study(objectives, seed, sampler, journal)
-    found = Found(sum(map(len, spaces)), 0, 0, None)
     known: dict[tuple[int, int], Candidates | None] = {}
     asked: set[tuple[int, int]] = set()
 
@@ -66,10 +65,7 @@ def evolve(
 
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     study.sampler = _sampler(sampler, seed + len(finished))  # or it proposes again what it began with
-    axes = repr([[space.name, *space.axes.items()] for space in spaces]) + repr(tuple(objectives))
-    if study.user_attrs.setdefault("axes", axes) != axes:
-        raise ArchcostError(f"{journal}: is the study of another space, or of other objectives; move it away")
-    study.set_user_attr("axes", axes)
+    _same(study, spaces, objectives, journal)
     try:
         for trial in finished:
             try:
@@ -90,7 +86,12 @@ def evolve(
     except KeyboardInterrupt:
         pass
     rows = [row for row in known.values() if row is not None]
-    found.distinct = len(rows)
+    return _told(rows, sum(map(len, spaces)), constraints, objectives)
+
+
+def _told(rows: list[Candidates], size: int, constraints: Constraints, objectives: Sequence[str]) -> Found:
+    """What the variants that were tried come to. size: of all spaces."""
+    found = Found(size, len(rows), 0, None)
     if rows:
         table = joined(rows)
         note(found.extremes, table, constraints)
@@ -98,6 +99,14 @@ def evolve(
         found.feasible = len(table)
         found.candidates = table.chosen(table.ranked(objectives[0])) if len(table) else None
     return found
+
+
+def _same(study: Any, spaces: Sequence[Space], objectives: Sequence[str], journal: Path | None) -> None:
+    """Raises ArchcostError for the study of other spaces or objectives: its values are places on their axes."""
+    axes = repr([[space.name, *space.axes.items()] for space in spaces]) + repr(tuple(objectives))
+    if study.user_attrs.setdefault("axes", axes) != axes:
+        raise ArchcostError(f"{journal}: is the study of another space, or of other objectives; move it away")
+    study.set_user_attr("axes", axes)
 
 
 def _mend(journal: Path) -> None:

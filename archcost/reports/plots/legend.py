@@ -26,7 +26,6 @@ def entries(
     """Handles with their texts. named: titles that stand beside their points; rings: whether some points have one;
     columns: what the axes show."""
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
 
     found: list[tuple[Any, str]] = []
     for each in series:
@@ -45,16 +44,7 @@ def entries(
         if text not in [other for _, other in found]:
             found.append((Line2D([], [], **dot), text))
     found.append((Line2D([], [], color=style.GREY, linewidth=0.9), "Pareto front"))
-    if any(each.curves for each in series):
-        colours = {looks[each.spec][0] for each in series if each.curves}
-        colour = colours.pop() if len(colours) == 1 else style.GREY
-        handle = (Patch(color=colour, alpha=0.15, linewidth=0), Line2D([], [], color=colour, linewidth=0.7))
-        found.append((handle, "fitted surface, 80 % interval"))
-    elif widths := [int((each.columns["accuracy_high"] > each.columns["accuracy_low"]).sum()) for each in series]:
-        if 0 < max(widths) <= marks.MOST_BARS:
-            found.append((Line2D([], [], color=style.GREY, marker="|", linestyle="", markersize=5), "80 % interval"))
-        elif max(widths):
-            found.append((Patch(color=style.GREY, alpha=0.18, linewidth=0), "80 % interval"))
+    found += _intervals(series, looks)
     if any(each.winner is not None for each in series):
         found.append((Line2D([], [], **marks.WINNER, markersize=6.5), "winner"))
     if any(column in each.limits for each in series for column in columns):
@@ -68,6 +58,25 @@ def entries(
             "markeredgewidth": 0.6,
         }
         found.append((Line2D([], [], color=style.BLACK, **ring), "on another panel's front only"))
+    return found
+
+
+def _intervals(series: Sequence[Series], looks: Mapping[str, tuple[str, str]]) -> list[tuple[Any, str]]:
+    """The fitted surface, or how estimates show their intervals, where there are any."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    found: list[tuple[Any, str]] = []
+    if any(each.curves for each in series):
+        colours = {looks[each.spec][0] for each in series if each.curves}
+        colour = colours.pop() if len(colours) == 1 else style.GREY
+        handle = (Patch(color=colour, alpha=0.15, linewidth=0), Line2D([], [], color=colour, linewidth=0.7))
+        found.append((handle, "fitted surface, 80 % interval"))
+    elif widths := [int((each.columns["accuracy_high"] > each.columns["accuracy_low"]).sum()) for each in series]:
+        if 0 < max(widths) <= marks.MOST_BARS:
+            found.append((Line2D([], [], color=style.GREY, marker="|", linestyle="", markersize=5), "80 % interval"))
+        elif max(widths):
+            found.append((Patch(color=style.GREY, alpha=0.18, linewidth=0), "80 % interval"))
     return found
 
 

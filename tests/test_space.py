@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcost import dims
+from archcost.analysis import grids
 from archcost.errors import ArchcostError
 from archcost.search import space as spaces
 from archcost.search.space import Space
@@ -62,12 +63,20 @@ def plain_value(value):
 
 def expanded(settings, shape):
     """The variants of settings of arrays, in the order of their grid."""
-    alphas = [np.broadcast_to(part, shape).ravel() for part in dims.parts(settings.alpha)]
-    sizes = [np.broadcast_to(part, shape).ravel() for part in settings.resolution or ()]
-    for row, (numerator, denominator) in enumerate(zip(*alphas, strict=True)):
-        values = {name: plain_value(value) for name, value in settings.parameters.items()}
-        size = tuple(int(axis[row]) for axis in sizes) or None
-        yield Fraction(int(numerator), int(denominator)), size, values
+
+    def entries(part):
+        return np.broadcast_to(part, shape).ravel().tolist()
+
+    def column(value):
+        if isinstance(value, dims.Ratio):
+            return [Fraction(n, d) for n, d in zip(*map(entries, dims.parts(value)), strict=True)]
+        return [plain_value(each) for each in entries(value)]
+
+    alphas, sizes = column(settings.alpha), [entries(part) for part in settings.resolution or ()]
+    parameters = {name: column(value) for name, value in settings.parameters.items()}
+    for row, alpha in enumerate(alphas):
+        size = tuple(axis[row] for axis in sizes) or None
+        yield alpha, size, {name: values[row] for name, values in parameters.items()}
 
 
 def all_of(found):
@@ -88,8 +97,8 @@ chosen_sizes = st.lists(sides | st.tuples(sides, sides).map("x".join), min_size=
 
 
 @settings(deadline=None, max_examples=60)
-@given(chosen_parameters, chosen_alphas, chosen_sizes, st.integers(1, 9))
-def test_all_ways_through_a_space_agree(parameters, alphas, sizes, chunk):
+@given(chosen_parameters, chosen_alphas, chosen_sizes, *[st.integers(1, 99)] * 3)
+def test_all_ways_through_a_space_agree(parameters, alphas, sizes, chunk, rows, quick):
     found = space(IMAGES, alphas, sizes, **parameters)
     expected = list(all_of(found))
     assert len(found) == len(expected)
@@ -108,11 +117,13 @@ def test_all_ways_through_a_space_agree(parameters, alphas, sizes, chunk):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spaces, "CHUNK", chunk)
+        patch.setattr(grids, "ROWS", rows)
+        patch.setattr(grids, "QUICK", quick)
         parts = list(found.chunks())
     joined = {}
     for first, several in parts:
-        rows = expanded(several, (len(dims.parts(several.alpha)[0]), len(found.resolutions)))
-        joined |= dict(enumerate(rows, first))
+        variants = expanded(several, (len(dims.parts(several.alpha)[0]), len(found.resolutions)))
+        joined |= dict(enumerate(variants, first))
     assert [joined[number] for number in numbers] == expected and len(joined) == len(found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,10 +9,11 @@ from typing import Any
 
 from archcost import dims
 from archcost.analysis.analysis import TOTALS, Analysis
+from archcost.analysis.grids import grids, settled
 from archcost.dims import is_array
 from archcost.errors import ArchcostError, SpecError
 from archcost.spec.parts import Document
-from archcost.spec.settings import Settings, settle
+from archcost.spec.settings import Settings
 
 MOST_ROWS = 10_000_000
 
@@ -45,8 +45,8 @@ class Sweep:
         """Column name -> array, all of one length: settings, then totals (masked where a variant cannot exist)."""
         if not 1 <= len(self) <= MOST_ROWS:
             raise ArchcostError(f"a sweep of {len(self):,} variants; it takes from 1 to {MOST_ROWS:,}")
-        combinations = itertools.product(*self.parameters.values())
-        chosen = [self._settings(dict(zip(self.parameters, values, strict=True))) for values in combinations]
+        values = settled(self.document, self.parameters)
+        chosen = [found for _, found in grids(self.document, self.alphas, self.resolutions, values, self.rho)]
         totals = self._totals(chosen)
         settings = [self._given(found) for found in chosen]
         return {
@@ -66,24 +66,22 @@ class Sweep:
         for values in zip(*columns.values(), strict=True):
             yield dict(zip(columns, values, strict=True))
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return len(self.alphas), len(self.resolutions)
-
-    def _settings(self, parameters: dict[str, Any]) -> Settings:
-        return grid(self.document, self.alphas, self.resolutions, parameters, self.rho)
+    def _shape(self, settings: Settings) -> tuple[int, int]:
+        return dims.parts(settings.alpha)[0].shape[0], len(self.resolutions)
 
     def _given(self, settings: Settings) -> dict[str, Any]:
         """The columns of the settings."""
         import numpy as np
 
-        table = {"alpha": np.broadcast_to(dims.as_float(settings.alpha), self._shape).ravel()}
+        shape = self._shape(settings)
+        table = {"alpha": np.broadcast_to(dims.as_float(settings.alpha), shape).ravel()}
         if settings.resolution is not None:
             height, width = settings.resolution
             both = {"resolution": height} if height is width else {"height": height, "width": width}
-            table |= {name: np.broadcast_to(size, self._shape).ravel() for name, size in both.items()}
+            table |= {name: np.broadcast_to(size, shape).ravel() for name, size in both.items()}
         for name, value in settings.parameters.items():
-            table[name] = np.full(self._shape, value if isinstance(value, str) else dims.as_float(value)).ravel()
+            plain = isinstance(value, str) or (is_array(value) and value.dtype.kind in "bU")
+            table[name] = np.broadcast_to(value if plain else dims.as_float(value), shape).ravel()
         return table
 
     def _totals(self, chosen: list[Settings]) -> list[dict[str, Any]]:
@@ -98,46 +96,20 @@ class Sweep:
         for settings in chosen:
             try:
                 totals = Analysis(self.document, settings, self.batch, self.dtype, self.inplace).totals
-                tables.append({name: _flat(totals[name], self._shape) for name in TOTALS})
+                tables.append({name: _flat(totals[name], self._shape(settings)) for name in TOTALS})
             except SpecError as error:
                 errors.append(error)
                 tables.append(None)
         complete = next((table for table in tables if table), None)
         if complete is None:
             raise errors[0]
-        masked: Any = np.ma
-        missing = {name: masked.masked_all_like(column) for name, column in complete.items()}
-        return [table or missing for table in tables]
 
+        def missing(settings: Settings) -> dict[str, Any]:
+            masked: Any = np.ma
+            count = int(np.prod(self._shape(settings)))
+            return {name: masked.masked_all((count, *c.shape[1:]), c.dtype) for name, c in complete.items()}
 
-def grid(
-    document: Document,
-    alphas: Sequence[Any],
-    resolutions: Sequence[Any],
-    parameters: Mapping[str, Any],
-    rho: Any = None,
-) -> Settings:
-    """All α, down, and resolutions, across, at one combination of parameters: arrays (A, 1) and (1, R).
-
-    Raises ArchcostError for values that no model of this spec can have.
-    """
-    import numpy as np
-
-    single = [settle(document, alpha=alpha, parameters=parameters) for alpha in alphas]
-    sizes = [settle(document, rho=rho, resolution=size).resolution for size in resolutions]
-    resolution: Any = None
-    if sizes[0] is not None:
-        heights, widths = (np.array([size[axis] for size in sizes if size])[None, :] for axis in (0, 1))
-        resolution = (heights, heights if (heights == widths).all() else widths)
-    return Settings(_column([settings.alpha for settings in single]), resolution, single[0].parameters)
-
-
-def _column(values: list[Any]) -> Any:
-    """Exact numbers as one column over a common denominator."""
-    import numpy as np
-
-    parts = [dims.parts(value) for value in values]
-    return dims.Ratio(np.array([n * (dims.UNIT // d) for n, d in parts])[:, None], dims.UNIT)
+        return [table or missing(settings) for table, settings in zip(tables, chosen, strict=True)]
 
 
 def _joined(columns: list[Any]) -> Any:

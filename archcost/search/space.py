@@ -11,7 +11,7 @@ from typing import Any
 
 from archcost import dims
 from archcost.analysis.analysis import Analysis
-from archcost.analysis.sweep import grid
+from archcost.analysis.grids import grid, grids, joint, settled
 from archcost.errors import ArchcostError, SpecError
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
@@ -45,10 +45,7 @@ class Space:
         parameters: Mapping[str, Sequence[Any]],
     ) -> Space:
         """From values as a user gives them; each value once. Raises ArchcostError for what the spec cannot have."""
-        settled = {
-            key: [settle(document, parameters={key: value}).parameters[key] for value in values]
-            for key, values in parameters.items()
-        }
+        chosen = settled(document, parameters)
         widths = [settle(document, alpha=alpha).alpha for alpha in alphas]
         sizes: list[Any] = [None]
         if len(document.input) == 3:
@@ -58,7 +55,7 @@ class Space:
             document,
             sorted(_once(widths), key=dims.as_float),
             _once(sizes),
-            {key: _once(each) for key, each in settled.items()},
+            {key: _once(each) for key, each in chosen.items()},
         )
         if not len(found):
             raise ArchcostError(f"{name}: an empty space; each of alpha, resolution and the parameters needs a value")
@@ -89,15 +86,19 @@ class Space:
         return settle(self.document, alpha, None, size, chosen)
 
     def grouped(self, numbers: Any) -> Iterator[tuple[Any, Settings]]:
-        """Variants in groups that have their parameters in common: places among the numbers given, and settings whose
-        α and resolution are arrays, an entry a place."""
+        """Variants in groups that arrays can hold: places among the numbers given, and settings whose α, resolution and
+        parameters are arrays, an entry a place."""
         import numpy as np
 
         rest, sizes = np.divmod(np.asarray(numbers), len(self.resolutions))
         combinations, widths = np.divmod(rest, len(self.alphas))
-        for combination in np.unique(combinations):
-            places = np.flatnonzero(combinations == combination)
+        together = joint(self.parameters)
+        outer, inner = np.divmod(combinations, math.prod(len(values) for values in together.values()))
+        for group in np.unique(outer):
+            places = np.flatnonzero(outer == group)
             one = self.settings(int(numbers[places[0]]))
+            chosen = np.unravel_index(inner[places], [len(values) for values in together.values()]) if together else ()
+            varied = {name: values[at] for (name, values), at in zip(together.items(), chosen, strict=True)}
             parts = [dims.parts(self.alphas[i]) for i in widths[places]]
             alpha = dims.Ratio(np.array([n * (dims.UNIT // d) for n, d in parts], np.int64), dims.UNIT)
             resolution: Any = None
@@ -105,21 +106,27 @@ class Space:
                 table = np.array([self.resolutions[i] for i in sizes[places]], np.int64)
                 height, width = table.T
                 resolution = (height, height if (height == width).all() else width)
-            yield places, Settings(alpha, resolution, one.parameters)
+            yield places, Settings(alpha, resolution, {**one.parameters, **varied})
 
     def chunks(self) -> Iterator[tuple[int, Settings]]:
-        """All variants, in parts: the number of a part's first, and its settings as a grid of α × resolution.
+        """All variants, in parts: the number of a part's first, and its settings as a grid of rows × resolutions.
 
-        No network has variants in two parts, so that each is counted once.
+        No network has variants of two α in two parts, so that each is counted once.
         """
         high = max(1, CHUNK // len(self.resolutions))
-        for combination, values in enumerate(itertools.product(*self.parameters.values())):
+        first = 0
+        if len(self.alphas) <= high:
+            for count, settings in grids(self.document, self.alphas, self.resolutions, self.parameters):
+                yield first, settings
+                first += count * len(self.alphas) * len(self.resolutions)
+            return
+        for values in itertools.product(*self.parameters.values()):
             chosen = dict(zip(self.parameters, values, strict=True))
             start = 0
             while start < len(self.alphas):
                 end = self._border(start + high, chosen)
-                first = (combination * len(self.alphas) + start) * len(self.resolutions)
                 yield first, grid(self.document, self.alphas[start:end], self.resolutions, chosen)
+                first += (end - start) * len(self.resolutions)
                 start = end
 
     def _border(self, end: int, chosen: Mapping[str, Any]) -> int:

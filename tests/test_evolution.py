@@ -66,7 +66,7 @@ def test_what_is_found_keeps_to_every_limit_and_costs_what_it_costs(several, sam
     limits = {"macs": 200 * M, "params": 3 * M}
     found = evolved(several, 60, limits=limits, sampler=sampler)
     table = found.candidates
-    assert 0 < found.feasible == len(table) <= found.distinct <= 60
+    assert 0 < found.feasible == len(table) <= 60 and found.feasible <= found.distinct <= 5 * 60
     asked = question(several, **limits)
     exact = enumerate_all(several, asked.constraints, OBJECTIVES, Scale(), asked.estimate).candidates
     known = {(s, n): place for place, (s, n) in enumerate(zip(exact.space, exact.number, strict=True))}
@@ -106,10 +106,23 @@ def test_an_interrupted_study_says_what_it_found_and_goes_on(several, tmp_path):
         if count == 25:
             raise KeyboardInterrupt
 
-    assert 0 < evolved(several, 60, journal=journal, watched=stop).distinct <= 25
+    assert 0 < evolved(several, 60, journal=journal, watched=stop).feasible <= 25
     asked = []
     found = evolved(several, 60, journal=journal, watched=asked.append)
-    assert asked == list(range(26, 61)) and found.distinct <= 60
+    assert asked == sorted(asked) and {*asked} - {25} == {*range(26, 61)} and found.feasible <= 60
+
+
+def test_a_study_is_of_one_seed(several, tmp_path):
+    evolved(several, 5, journal=tmp_path / "study.journal", seed=3)
+    with pytest.raises(ArchcostError, match="is of seed 3; go on with --seed 3"):
+        evolved(several, 9, journal=tmp_path / "study.journal", seed=9)
+
+
+def test_only_what_keeps_to_the_limits_counts_as_a_trial(several):
+    rare = {"macs": 20 * M}
+    found = evolved(several, 40, limits=rare)
+    assert found.distinct > found.feasible > 0
+    assert evolved(several, 40, limits={"macs": 1}).candidates is None  # and where none does, it ends
 
 
 def test_two_studies_resumed_alike_are_alike(several, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 import archcost
 from archcost.accuracy import costs, model
 from archcost.accuracy.published import everything
-from archcost.api.search import constraints_of, question_of
+from archcost.api.question import constraints_of, question_of
 from archcost.dims import as_float
 from archcost.errors import ArchcostError
 from archcost.latency.subject import digest

@@ -1,4 +1,4 @@
-"""Every combination of settings, as grids of arrays: so many variants at once as one walk over the graph is quick for."""
+"""Every combination of settings, as grids of arrays: as many variants at once as is quick."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def settled(document: Document, parameters: Mapping[str, Sequence[Any]]) -> dict
 def joint(parameters: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """The last parameters whose values can stand in arrays, with these."""
     found: dict[str, Any] = {}
-    for name, values in reversed(parameters.items()):
+    for name, values in reversed([*parameters.items()]):
         array = _array(values)
         if array is None:
             break
@@ -89,13 +89,13 @@ def spread(one: Settings, together: Mapping[str, Any], numbers: Any) -> Settings
 
     if not together:
         return one
-    rows = dims.parts(one.alpha)[0].shape[0]
+    alphas: Any = dims.parts(one.alpha)[0]
     places = np.unravel_index(numbers, [len(values) for values in together.values()])
     chosen = {
-        name: np.repeat(values[place], rows)[:, None]
+        name: np.repeat(values[place], len(alphas))[:, None]
         for (name, values), place in zip(together.items(), places, strict=True)
     }
-    alpha = dims.Ratio(np.tile(dims.parts(one.alpha)[0], (len(numbers), 1)), dims.parts(one.alpha)[1])
+    alpha = dims.Ratio(np.tile(alphas, (len(numbers), 1)), dims.parts(one.alpha)[1])
     return Settings(alpha, one.resolution, {**one.parameters, **chosen})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,10 +46,8 @@ class Sweep:
         """Column name -> array, all of one length: settings, then totals (masked where a variant cannot exist)."""
         if not 1 <= len(self) <= MOST_ROWS:
             raise ArchcostError(f"a sweep of {len(self):,} variants; it takes from 1 to {MOST_ROWS:,}")
-        values = settled(self.document, self.parameters)
-        chosen = [found for _, found in grids(self.document, self.alphas, self.resolutions, values, self.rho)]
-        totals = self._totals(chosen)
-        settings = [self._given(found) for found in chosen]
+        totals = self._totals()
+        settings = [self._given(each) for each in self.settings]
         return {
             **{name: _joined([table[name] for table in settings]) for name in settings[0]},
             **{name: _joined([table[name] for table in totals]) for name in TOTALS},
@@ -66,8 +65,19 @@ class Sweep:
         for values in zip(*columns.values(), strict=True):
             yield dict(zip(columns, values, strict=True))
 
+    @cached_property
+    def settings(self) -> list[Settings]:
+        """All of it, as grids of arrays."""
+        values = settled(self.document, self.parameters)
+        return [each for _, each in grids(self.document, self.alphas, self.resolutions, values, self.rho)]
+
+    def count(self, settings: Settings) -> int:
+        """How many variants one of these grids holds."""
+        return math.prod(self._shape(settings))
+
     def _shape(self, settings: Settings) -> tuple[int, int]:
-        return dims.parts(settings.alpha)[0].shape[0], len(self.resolutions)
+        rows: Any = dims.parts(settings.alpha)[0]
+        return rows.shape[0], len(self.resolutions)
 
     def _given(self, settings: Settings) -> dict[str, Any]:
         """The columns of the settings."""
@@ -84,7 +94,7 @@ class Sweep:
             table[name] = np.broadcast_to(value if plain else dims.as_float(value), shape).ravel()
         return table
 
-    def _totals(self, chosen: list[Settings]) -> list[dict[str, Any]]:
+    def _totals(self) -> list[dict[str, Any]]:
         """The columns of the totals for each; all masked where a structure cannot exist.
 
         Raises SpecError where none can.
@@ -93,7 +103,7 @@ class Sweep:
 
         tables: list[dict[str, Any] | None] = []
         errors: list[SpecError] = []
-        for settings in chosen:
+        for settings in self.settings:
             try:
                 totals = Analysis(self.document, settings, self.batch, self.dtype, self.inplace).totals
                 tables.append({name: _flat(totals[name], self._shape(settings)) for name in TOTALS})
@@ -106,10 +116,11 @@ class Sweep:
 
         def missing(settings: Settings) -> dict[str, Any]:
             masked: Any = np.ma
-            count = int(np.prod(self._shape(settings)))
-            return {name: masked.masked_all((count, *c.shape[1:]), c.dtype) for name, c in complete.items()}
+            return {
+                name: masked.masked_all((self.count(settings), *c.shape[1:]), c.dtype) for name, c in complete.items()
+            }
 
-        return [table or missing(settings) for table, settings in zip(tables, chosen, strict=True)]
+        return [table or missing(settings) for table, settings in zip(tables, self.settings, strict=True)]
 
 
 def _joined(columns: list[Any]) -> Any:

@@ -39,3 +39,12 @@ def predictors(device: str | Path | Iterable[str | Path] | None, dtype: str, mod
         if names.count(name) > 1:
             raise ArchcostError(f"two of the devices are named {name}; name each once, or change one profile's `name`")
     return found
+
+
+def live_measure() -> Any:
+    """The module that measures. Raises ArchcostError where torch is not installed."""
+    try:
+        from archcost.live import measure
+    except ImportError as error:
+        raise ArchcostError(f"{error.name} is not installed; measuring needs it: pip install torch") from None
+    return measure

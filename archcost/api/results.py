@@ -78,22 +78,19 @@ class Sweep(_analysis.Sweep):
 
     def _predicted(self, predictor: Predictor) -> tuple[Any, Any]:
         """Of each row its milliseconds, masked where it cannot exist, and whether they are extrapolated."""
-        import itertools
-
         import numpy as np
 
         from archcost.reports import latency
 
         masked: Any = np.ma
         times, outside = [], []
-        for values in itertools.product(*self.parameters.values()):
-            settings = self._settings(dict(zip(self.parameters, values, strict=True)))
+        for settings in self.settings:
             try:
                 found = latency.of_variants(predictor, self.document, settings, self.batch)
                 times.append(masked.ravel(latency.milliseconds(found.seconds)))
                 outside.append(masked.filled(found.extrapolated, False).ravel())
             except SpecError:  # nothing of this structure can exist; where that holds for all, the totals raise it
-                times.append(masked.masked_all(len(self.alphas) * len(self.resolutions)))
+                times.append(masked.masked_all(self.count(settings)))
         joined = masked.concatenate(times)
         return joined if masked.is_masked(joined) else joined.data, np.concatenate(outside)
 

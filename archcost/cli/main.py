@@ -12,7 +12,7 @@ import click
 from archcost import __version__, cli
 from archcost.errors import ArchcostError, SpecError, printable
 
-_NOT_COMMANDS = {"main", "measuring", "options", "output", "searching"}
+_NOT_COMMANDS = {"main", "measuring", "options", "output"}
 
 
 class _Commands(click.Group):

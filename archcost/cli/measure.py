@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archcost.api.devices import live_measure
 from archcost.cli import options
-from archcost.cli.measuring import live_measure, watched
+from archcost.cli.measuring import watched
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
 from archcost.latency import folders, plan

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from archcost.errors import ArchcostError
+import click
+
 from archcost.reports.measurements import Answer
 
 
@@ -26,10 +27,26 @@ def watched(answers: Iterator[Answer], total: int) -> Iterator[Answer]:
             yield answer
 
 
-def live_measure() -> Any:
-    """The module that measures. Raises ArchcostError where torch is not installed."""
-    try:
-        from archcost.live import measure
-    except ImportError as error:
-        raise ArchcostError(f"{error.name} is not installed; measuring needs it: pip install torch") from None
-    return measure
+@contextmanager
+def moving(title: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on the terminal: how many are done, and how many could still beat them."""
+    if not sys.stderr.isatty():
+        yield lambda done, rivals: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(title, total=total)
+
+        def moved(done: int, rivals: int | None) -> None:
+            said = title if rivals is None else f"{done} measured, {rivals} could still win"
+            progress.update(bar, completed=done, description=said)
+
+        yield moved
+
+
+def warn(said: str) -> None:
+    """A warning, beside the results."""
+    click.echo(f"warning: {said}", err=True)

@@ -12,10 +12,13 @@ from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
 
 if TYPE_CHECKING:
+    from archcost.api.search import Search
     from archcost.search.answer import Answer
 
 FORMATS = ("table", "markdown", "csv", "json")
 JOURNAL = "study.journal"
+SPENT = ("trials", "sampler", "seed", "evaluations", "time_limit", "measurements", "minutes", "store")
+"""Options that say what a search may spend."""
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
@@ -58,8 +61,8 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="With cuda or cpu, at most so long.")
 @options.store_option
 @options.memory_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Of an evolution, in spaces beyond 10^8 variants.")
-@click.option("--trials", type=click.IntRange(1), help="Of an evolution.  [default: 2000]")
+@click.option("--seed", type=int, help="Of an evolution, in spaces beyond 10^8 variants.  [default: 0]")
+@click.option("--trials", type=click.IntRange(1), help="Variants that an evolution tries.  [default: 2000]")
 @click.option("--sampler", type=click.Choice(["nsga2", "tpe"]), default="nsga2", show_default=True, help="Optuna's.")
 @click.option("--resume", is_flag=True, help="Go on with the evolution in --out DIR; measurements are kept anyway.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="Networks of the front to show.")
@@ -82,7 +85,7 @@ def command(
     archcost search --min-accuracy 70 --out best
     """
     form = format_of(form, output, ENDINGS, "table")
-    found = _answer(specs or ("mobilenetv1",), asked, _journal(folder, asked["resume"]))
+    found = _found(specs, asked, folder).answer
     from archcost.reports import json
     from archcost.reports import search as report
     from archcost.reports import search_text as reader
@@ -99,55 +102,31 @@ def command(
     deliver(text, output)
 
 
-def _answer(specs: tuple[str, ...], asked: dict[str, Any], journal: Path | None) -> Answer:
-    from dataclasses import replace
-
-    from archcost.api.search import READERS, question_of
-    from archcost.reports.search_errors import require
-    from archcost.search.answer import TRIALS, answer
+def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) -> Search:
+    from archcost.api.here import Effort
+    from archcost.api.search import find
+    from archcost.cli.measuring import moving, warn
     from archcost.spec import ranges
 
-    device = asked["device"]
-    here = device is not None and (device == "cpu" or device.split(":")[0] == "cuda")
-    question = question_of(
-        specs,
-        {name: asked[name] for name in READERS},
-        axes=_axes(asked),
-        maximize=asked["maximize"],
-        against=[] if asked["against"] is None else ranges.values(asked["against"], "--against"),
-        batch=asked["batch"],
-        dtype=asked["dtype"],
-        inplace=asked["inplace"],
-        accuracy=asked["accuracy"],
-        profile=None if here else device,
-        mode="" if here else asked["mode"] or "",
-        measured=here,
+    axes = _axes(asked)
+    spent = {name: asked.pop(name) for name in SPENT}
+    effort = Effort(
+        **{name: value for name, value in spent.items() if value is not None},
+        journal=_journal(folder, asked.pop("resume")),
+        watch=moving,
+        warn=warn,
     )
-    before = question
-    if here:  # limits on time hold for what is measured, after costs have been kept to
-        limits = replace(question.constraints, seconds=None)
-        before = replace(question, constraints=limits, objectives=_untimed(question))
-    if asked["evaluate"] is not None:
-        if here:
-            raise ArchcostError(
-                "--evaluate and --device cpu or cuda at once are not offered; use a profile of the device"
-            )
-        from archcost.cli.searching import evaluated_here
-
-        found = evaluated_here(question, asked, journal)
-        require(found.question, found.found)
-        return found
-    found = answer(
-        before, seed=asked["seed"], trials=asked["trials"] or TRIALS, sampler=asked["sampler"], journal=journal
+    against = asked.pop("against")
+    return find(
+        specs or ("mobilenetv1",),
+        alpha=axes.pop("alpha", None),
+        resolution=axes.pop("resolution", None),
+        parameters=axes,
+        against=[] if against is None else ranges.values(against, "--against"),
+        mode=asked.pop("mode") or "",
+        effort=effort,
+        **asked,
     )
-    require(before, found.found)
-    if here:
-        from archcost.cli.searching import measured_here
-
-        found.question = question
-        found = measured_here(found, device, asked)
-        require(found.question, found.found)
-    return found
 
 
 def _journal(folder: str | None, resume: bool) -> Path | None:
@@ -160,19 +139,15 @@ def _journal(folder: str | None, resume: bool) -> Path | None:
     return path
 
 
-def _untimed(question: Any) -> tuple[str, ...]:
-    """Objectives without time, which nobody knows yet."""
-    kept = tuple(name for name in question.objectives if name != "seconds")
-    return kept if len(kept) > 1 else (*kept, "macs")
-
-
 def _axes(asked: dict[str, Any]) -> dict[str, Any]:
+    """The axes that a file and the flags name, taken out of what is asked; flags go before."""
     from archcost.search.spaces import read
     from archcost.spec import ranges
 
-    axes = read(Path(asked["space"])) if asked["space"] else {}
-    axes |= ranges.assignments(asked["assignments"])
-    return axes | {name: asked[name] for name in ("alpha", "resolution") if asked[name] is not None}
+    file, own = asked.pop("space"), {name: asked.pop(name) for name in ("alpha", "resolution")}
+    axes = read(Path(file)) if file else {}
+    axes |= ranges.assignments(asked.pop("assignments"))
+    return axes | {name: values for name, values in own.items() if values is not None}
 
 
 def _written(found: Answer, folder: Path) -> None:

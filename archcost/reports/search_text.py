@@ -35,8 +35,8 @@ def text(answer: Answer, top: int, width: int | None, form: str = "table") -> st
     if len(answer.front) > top:
         said_of = f"{len(order)} of the front's {len(answer.front)} networks are shown, evenly over it"
         notes.append(f"{said_of}; --top {len(answer.front)} or --format csv shows all.")
-    notes += _measuring(answer)
-    notes += [] if answer.evaluated else [each.statement + "." for each in question.accuracies]
+    notes += _work(answer)
+    notes += [] if answer.evaluating else [each.statement + "." for each in question.accuracies]
     notes += _others(question)
     if table.outside[order].any():
         notes.append("≈: outside the published range, extrapolated.")
@@ -73,12 +73,12 @@ def _cells(answer: Answer, places: Sequence[int]) -> tuple[list[str], list[list[
     question, table = answer.question, answer.candidates
     several = len(question.spaces) > 1
     varied = sorted({name for space in question.spaces for name, values in space.parameters.items() if len(values) > 1})
-    timed = answer.measured > 0 or bool((table.seconds[places] == table.seconds[places]).any())
+    timed = answer.measuring is not None or bool((table.seconds[places] == table.seconds[places]).any())
     accurate = bool((table.accuracy[places] == table.accuracy[places]).any())
     header = ["spec" if several else "network", "α", "input", *varied, "mult-adds", "params", "peak memory"]
     header += ["top-1, %"] if accurate else []
     header += ["predicted"] if timed else []
-    header += ["measured"] if answer.measured else []
+    header += ["measured"] if answer.measuring else []
     lines = []
     for place in places:
         each = row(question, table, place)
@@ -89,7 +89,7 @@ def _cells(answer: Answer, places: Sequence[int]) -> tuple[list[str], list[list[
             cells.append(_accuracy(each))
         if timed:
             cells.append("–" if each["predicted_ms"] is None else units.seconds(each["predicted_ms"] / 1e3))
-        if answer.measured:
+        if answer.measuring:
             cells.append("–" if each["measured_ms"] is None else units.seconds(each["measured_ms"] / 1e3))
         lines.append(cells)
     return header, lines
@@ -108,11 +108,13 @@ def _accuracy(each: Mapping[str, Any]) -> str:
 def _scope(answer: Answer) -> str:
     found, question = answer.found, answer.question
     what = "The best network" if question.objectives[0] == "accuracy" else f"The best by {_objective(question)}"
-    if answer.measured:
+    if answer.measuring:
         how = "of all variants, with measured times" if answer.exact else "among those that were measured"
     else:
         how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
     counts = f"{found.size:,} variants, {found.distinct:,} distinct networks, {found.feasible:,} keep to all limits"
+    if 0 < found.unknown < found.feasible:
+        counts += f"; no {_objective(question)} is known of {found.unknown:,} of these"
     return f"{what} {how}. {counts}."
 
 
@@ -147,20 +149,25 @@ def _equals(answer: Answer) -> list[str]:
     return [f"As accurate, as far as the intervals tell: {'; '.join(names)}{more}."]
 
 
-def _measuring(answer: Answer) -> list[str]:
-    failed = f", {answer.failed} failed" if answer.failed else ""
-    if answer.evaluated:
-        return [f"{_networks(answer.evaluated)} evaluated{failed}; it ended because {answer.stopped}."]
-    if not answer.stopped:
-        predictor = answer.question.predictor
-        if predictor is None:
-            return []
+def _work(answer: Answer) -> list[str]:
+    """What was evaluated and measured, and why no more; or whose times are predicted."""
+    lines = []
+    evaluating, measuring, predictor = answer.evaluating, answer.measuring, answer.question.predictor
+    if evaluating is not None:
+        failed = f", {evaluating.failed} failed" if evaluating.failed else ""
+        lines.append(f"{_networks(evaluating.asked)} evaluated{failed}; it ended because {evaluating.ended}.")
+    if measuring is not None:
+        failed = f", {measuring.failed} failed" if measuring.failed else ""
+        before = f", {measuring.known} of them earlier" if measuring.known else ""
+        device = answer.device or {}
+        where = f" on {device['name']} in mode {device['mode']}" if device else ""
+        lines.append(
+            f"{_networks(measuring.done)} measured{where}{before}{failed}; it ended because {measuring.ended}."
+        )
+    elif predictor is not None:
         sure = "" if predictor.profile.calibrated else "; the profile is a datasheet's, not calibrated"
-        return [f"Times are predicted for {predictor.profile.name}, none was measured{sure}."]
-    before = f", {answer.known} of them earlier" if answer.known else ""
-    device = answer.device or {}
-    where = f" on {device['name']} in mode {device['mode']}" if device else ""
-    return [f"{_networks(answer.measured)} measured{where}{before}{failed}; it ended because {answer.stopped}."]
+        lines.append(f"Times are predicted for {predictor.profile.name}, none was measured{sure}.")
+    return lines
 
 
 def _networks(count: int) -> str:

@@ -18,22 +18,35 @@ from archcost.spec.settings import Settings
 TRIALS = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was asked of a device, or of a user's command. done: how many networks have an answer; known: those of them
+    that an earlier run had asked for; failed: those that have none; ended: why there were no more."""
+
+    done: int
+    known: int
+    failed: int
+    ended: str
+
+    @property
+    def asked(self) -> int:
+        return self.done + self.failed
+
+
 @dataclass(eq=False)
 class Answer:
     """candidates: those that keep to every limit, the best first; of large spaces only the best and the front.
 
-    exact: whether every variant was gone through; stopped: why measuring ended, where there was any.
+    exact: whether every variant was gone through; measuring, evaluating: where that was done; device: what was measured
+    on.
     """
 
     question: Question
     found: Found
     exact: bool
     seed: int
-    stopped: str = ""
-    measured: int = 0
-    known: int = 0
-    evaluated: int = 0
-    failed: int = 0
+    measuring: Work | None = None
+    evaluating: Work | None = None
     device: dict[str, Any] | None = None
 
     @property

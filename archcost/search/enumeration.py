@@ -31,7 +31,8 @@ class Scale:
 @dataclass(slots=True, eq=False)
 class Found:
     """What an enumeration found. size: variants; distinct: networks among them that can exist; feasible: those that
-    keep to every limit; candidates: the best of these, and every one on the front of the objectives.
+    keep to every limit; unknown: those of them of which nobody knows how good they are; candidates: the best, and
+    every one on the front of the objectives.
 
     extremes: for each limit the candidate that needs least of it, or is most accurate, so that a user can be told;
     beyond: for each limit the best of those that break it alone.
@@ -43,6 +44,7 @@ class Found:
     candidates: Candidates | None
     extremes: dict[str, Candidates] = field(default_factory=dict)
     beyond: dict[str, Candidates] = field(default_factory=dict)
+    unknown: int = 0
 
 
 Estimate = Callable[[int, Settings, tuple[int, int]], Mapping[str, Any]]
@@ -63,8 +65,11 @@ def enumerate_all(
     objectives: the first is what the winner is best in. watched: is told how many variants were gone through.
     Raises SpecError where a spec has no network in its whole space.
     """
+    import numpy as np
+
     kept: list[Candidates] = []
     found = Found(sum(map(len, spaces)), 0, 0, None)
+    before = 0
     for place, space in enumerate(spaces):
         errors: list[SpecError] = []
         parts = 0
@@ -79,9 +84,11 @@ def enumerate_all(
             note(found.extremes, table, constraints)
             table = kept_to(constraints, table, objectives[0], found.beyond)
             found.feasible += len(table)
+            found.unknown += int(np.isnan(table.minimised(objectives[0])).sum())
             if len(table):
                 kept.append(_best(table, objectives))
-            watched(first)
+            watched(before + first)
+        before += len(space)
         if len(errors) == parts:
             raise errors[0]
     if kept:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archcost.graph import Network, build
-from archcost.search.answer import Answer
+from archcost.search.answer import Answer, Work
 from archcost.search.candidates import Candidates
 from archcost.search.enumeration import Found, enumerate_all, note
 from archcost.search.question import Question
@@ -35,9 +35,9 @@ class Evaluated:
             self.watched(len(self.known))
         return self.known[place, number]
 
-    def answer(self, found: Found, exact: bool, seed: int, stopped: str) -> Answer:
+    def answer(self, found: Found, exact: bool, seed: int, ended: str) -> Answer:
         failed = sum(value != value for value in self.known.values())
-        return Answer(self.question, found, exact, seed, stopped, evaluated=len(self.known), failed=failed)
+        return Answer(self.question, found, exact, seed, evaluating=Work(len(self.known) - failed, 0, failed, ended))
 
 
 def evaluated(

@@ -21,8 +21,8 @@ from archcost.spec.settings import Settings
 
 SAMPLERS = ("nsga2", "tpe")
 STUDY = "archcost"
-PATIENCE = 50
-"""Trials for each evaluation, before a search gives up to find what keeps to the limits."""
+PATIENCE, PATIENCE_EVALUATING = 5, 50
+"""Proposals for each variant tried or evaluated, before a search gives up to find what keeps to the limits."""
 WORST = 1e30
 """What a variant is told to be that cannot exist; Optuna takes no infinity."""
 
@@ -42,20 +42,26 @@ def evolve(
     evaluations: int = 0,
     watched: Callable[[int], None] = lambda trials: None,
 ) -> Found:
-    """As `enumerate_all`, over as many trials; the same seed, and the same journal to begin with, give the same answer.
+    """As `enumerate_all`, over so many trials: proposals that keep to the limits on costs. Others are told to Optuna at
+    once and count for nothing. The same seed, and the same journal to begin with, give the same answer.
 
     evaluate: tells the accuracy of a space's variant that keeps to the other limits, NaN where it cannot; it is asked
     so many times (`evaluations`), and there are trials until then (None), but not for ever. Ctrl-C ends it.
 
-    Raises ArchcostError where Optuna is not installed, or the journal is broken.
+    Raises ArchcostError where Optuna is not installed, or the journal is broken or of another seed.
     """
     study = _study(objectives, seed, sampler, journal)
     known: dict[tuple[int, int], Candidates | None] = {}
     asked: set[tuple[int, int]] = set()
+    tried = 0
 
     def costed(places: dict[str, int]) -> Candidates | None:
+        nonlocal tried
         row = _known(known, spaces, places, scale, estimate)
-        if row is None or evaluate is None or not _cheap(constraints, row):
+        if row is None or not _cheap(constraints, row):
+            return row
+        tried += 1
+        if evaluate is None:
             return row
         which = int(row.space[0]), int(row.number[0])
         asked.add(which)
@@ -65,16 +71,16 @@ def evolve(
 
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     study.sampler = _sampler(sampler, seed + len(finished))  # or it proposes again what it began with
-    _same(study, spaces, objectives, journal)
+    _same(study, spaces, objectives, seed, journal)
     try:
         for trial in finished:
             try:
                 costed(trial.params)
             except (KeyError, IndexError, TypeError) as error:  # a trial without its values
                 raise _damaged(journal, error) from None
-        last = trials if trials is not None else len(finished) + PATIENCE * evaluations
-        for count in range(len(finished), last):
-            if evaluate is not None and len(asked) >= evaluations:
+        last = PATIENCE * trials if trials is not None else len(finished) + PATIENCE_EVALUATING * evaluations
+        for _ in range(len(finished), last):
+            if len(asked) >= evaluations if evaluate is not None else tried >= (trials or 0):
                 break
             trial = study.ask()
             row = costed(_suggested(trial, spaces))
@@ -82,7 +88,7 @@ def evolve(
                 trial.set_constraint(name, WORST if row is None else _violation(row, name, limit))
             values = [WORST] * len(objectives) if row is None else [float(row.minimised(o)[0]) for o in objectives]
             study.tell(trial, [WORST if value != value else value for value in values])
-            watched(count + 1)
+            watched(tried)
     except KeyboardInterrupt:
         pass
     rows = [row for row in known.values() if row is not None]
@@ -101,12 +107,18 @@ def _told(rows: list[Candidates], size: int, constraints: Constraints, objective
     return found
 
 
-def _same(study: Any, spaces: Sequence[Space], objectives: Sequence[str], journal: Path | None) -> None:
-    """Raises ArchcostError for the study of other spaces or objectives: its values are places on their axes."""
+def _same(study: Any, spaces: Sequence[Space], objectives: Sequence[str], seed: int, journal: Path | None) -> None:
+    """Raises ArchcostError for the study of other spaces or objectives (its values are places on their axes), or of
+    another seed."""
     axes = repr([[space.name, *space.axes.items()] for space in spaces]) + repr(tuple(objectives))
-    if study.user_attrs.setdefault("axes", axes) != axes:
+    if study.user_attrs.get("axes", axes) != axes:
         raise ArchcostError(f"{journal}: is the study of another space, or of other objectives; move it away")
-    study.set_user_attr("axes", axes)
+    first = study.user_attrs.get("seed", seed)
+    if first != seed:
+        raise ArchcostError(f"{journal}: is of seed {first}; go on with --seed {first}, or name another --out")
+    if "seed" not in study.user_attrs:  # nothing is written twice: a file that is only read stays as it is
+        study.set_user_attr("axes", axes)
+        study.set_user_attr("seed", seed)
 
 
 def _mend(journal: Path) -> None:

@@ -14,6 +14,7 @@ from archcost.latency.calibration import fitted
 from archcost.latency.evidence import FEWEST, Evidence
 from archcost.latency.fit import GENERIC, Form, fit
 from archcost.latency.formula import Rates
+from archcost.latency.profile import Fit
 from archcost.latency.samples import Samples
 from archcost.search import pareto
 
@@ -38,18 +39,18 @@ class Measuring:
     """Candidates of which each has a value (more is better) and a time that is predicted until it is measured.
 
     value: known beforehand, an entry a candidate; samples: the candidates' kernels, by fusion; limit: seconds that
-    the answer may take at most; budget: measurements that there are, None for no end; rates: from a profile of this
-    device, where there is one; forms: that may describe it. predicted: seconds; seconds: measured ones, else those.
+    the answer may take at most; budget: measurements that there are, None for no end; forms: that may describe the
+    device. fit: of what was measured so far; predicted: seconds; seconds: measured ones, else those.
     """
 
     value: Floats
     samples: dict[str, Samples]
     limit: float | None = None
     budget: int | None = None
-    rates: Rates | None = None
     forms: tuple[Form, ...] = (GENERIC,)
     measured: dict[int, float] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
+    fit: Fit = field(init=False)
     predicted: Floats = field(init=False)
     seconds: Floats = field(init=False)
     width: float = field(init=False, default=EARLY)
@@ -97,7 +98,7 @@ class Measuring:
         open_ = np.ones(len(self.value), bool)
         open_[self._done] = False
         open_[list(self.failed)] = False
-        if self.limit is not None and (self.measured or self.rates):  # before, nobody knows how fast the device is
+        if self.limit is not None and self.measured:  # before, nobody knows how fast the device is
             open_ &= low <= self.limit
         for place, seconds in self.measured.items():
             beaten = (self.value <= self.value[place]) & (low >= seconds)
@@ -117,20 +118,15 @@ class Measuring:
 
         fusion = next(iter(self.samples))
         times = np.array(list(self.measured.values()))
-        rates = self.rates or guessed(self.samples[fusion].element_bytes)
-        correction, scale = None, 1.0
-        if len(times):
-            done = {name: each.chosen(self._done) for name, each in self.samples.items()}
-            if len(times) < FEWEST and self.rates is not None:  # the profile's ratios; the speed as measured
-                known = done[fusion].seconds(rates)
-                scale = float(np.exp(np.log(times / known).mean()))
-            elif len(times) < FEWEST:
-                rates = fit(self.forms[0], done[fusion], times)
-            else:
-                found = fitted(Evidence(done, times, {}, self.forms))
-                rates, correction, fusion = found.rates, found.correction, found.fusion
-                self.width = found.inside or EARLY
-        self.predicted = scale * self.samples[fusion].seconds(rates, correction)
+        done = {name: each.chosen(self._done) for name, each in self.samples.items()}
+        if not len(times):
+            self.fit = Fit(guessed(self.samples[fusion].element_bytes), fusion)
+        elif len(times) < FEWEST:
+            self.fit = Fit(fit(self.forms[0], done[fusion], times), fusion)
+        else:
+            self.fit = fitted(Evidence(done, times, {}, self.forms))
+        self.width = self.fit.inside or EARLY
+        self.predicted = self.samples[self.fit.fusion].seconds(self.fit.rates, self.fit.correction)
         self.seconds = self.predicted.copy()
         self.seconds[self._done] = times
 

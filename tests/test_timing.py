@@ -50,7 +50,7 @@ def question(
 ):
     document = documents.read(zoo.find(name))
     space = Space.of(name, document, ranges.values(alphas, "α"), ranges.values(sizes, "size"), {})
-    return Question([space], [model.of(document)], Constraints(**caps), objectives, Scale())
+    return Question([space], [model.of(document)], Constraints(**limits), objectives, Scale())
 
 
 def begun(asked):

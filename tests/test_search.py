@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 
 import numpy as np
@@ -85,6 +86,31 @@ def test_a_table_a_csv_and_markdown_say_the_same(run):
     assert rows[0]["alpha"] == "0.84" and rows[0]["resolution"] == "192" and len(rows) == 109
 
 
+def test_the_networks_shown_are_spread_over_the_costs(run):
+    lines = [line.split() for line in run("search", "--budget", "300M", "--top", "6").output.splitlines()]
+    macs = [float(line[3 + (line[0] == "▸")]) for line in lines if "mobilenetv1" in line[:2] and len(line) > 8]
+    steps = [one / next_ for one, next_ in itertools.pairwise(macs)]
+    assert len(macs) == 6 and macs[0] == 296 and macs[-1] == 13.6
+    assert max(steps) / min(steps) < 1.3
+
+
+def test_every_declared_choice_is_searched_unless_the_spec_says_otherwise(run, tmp_path):
+    spec = tmp_path / "own.yaml"
+    text = (
+        "name: own\ninput: [3, 32, 32]\n{}parameters:\n  w: {{default: 8, choices: [8, 16]}}\n  free: 3\n"
+        "  kernel: {{default: 3, choices: [3, 5, 7]}}\nlayers:\n  - conv: {{out: $w, kernel: $kernel}}\n"
+        "  - conv: {{out: $free, kernel: 1}}\n"
+    )
+    spec.write_text(text.format(""))
+    asked = ("--maximize", "macs", "--alpha", "1", "--resolution", "32")
+    told = found(run, spec, *asked)
+    assert told["space_size"] == 6 and told["winner"]["parameters"] == {"w": 16, "free": 3, "kernel": 7}
+    assert found(run, spec, *asked, "--set", "w=8", "--set", "free=1:4")["space_size"] == 12
+    spec.write_text(text.format("space: {kernel: 3}\n"))
+    assert found(run, spec, *asked)["space_size"] == 2
+    assert found(run, f"{spec}@w=8", *asked)["space_size"] == 1
+
+
 def test_several_specs_and_single_published_points(run):
     told = found(run, "mobilenetv1", "mobilenetv2", "mobilenetv3_large", "--budget", "300M")
     assert told["winner"]["spec"] == "mobilenetv3_large"
@@ -158,6 +184,8 @@ def test_an_own_table_of_accuracies(run, tmp_path):
     table.write_text("spec,alpha,resolution,accuracy\nresnet18,1,224,70\nresnet18,0.5,224,60\n")
     told = found(run, "resnet18", "--alpha", "0.5,1", "--resolution", "224", "--accuracy", table, "--budget", "1G")
     assert told["winner"]["accuracy"] == 60
+    assert told["published"] == []  # on whatever data that was
+    assert told["unknown"] == 0
 
 
 def test_an_own_command(run, tmp_path):

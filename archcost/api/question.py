@@ -90,9 +90,11 @@ def question_of(
     profile: str | Path | None = None,
     mode: str = "",
     measured: bool = False,
+    own: bool = False,
 ) -> Question:
     """A question as the command line asks it. axes: alpha, resolution and parameters, as lists or as texts of ranges;
-    profile: a device whose profile predicts times; measured: times will be measured."""
+    profile: a device whose profile predicts times; measured: times will be measured; own: accuracies
+    will be the user's."""
     constraints = constraints_of(limits)
     if constraints.seconds is not None and profile is None and not measured:
         raise ArchcostError("--max-latency needs --device: cuda or cpu measures here, a profile's name predicts")
@@ -117,7 +119,9 @@ def question_of(
     others = [OBJECTIVES[name] for name in names if OBJECTIVES[name] != OBJECTIVES[maximize]]
     order = (*others, first) if constraints.accuracy is not None else (first, *others)
     predictor = None if profile is None else predictor_of(profile, dtype, mode)
-    return Question(spaces, known, constraints, order, Scale(batch, dtype, inplace), predictor)
+    return Question(
+        spaces, known, constraints, order, Scale(batch, dtype, inplace), predictor, own or accuracy is not None
+    )
 
 
 def _name(spec: str | Path, model: Model) -> str:

@@ -93,6 +93,7 @@ def find(
         profile=None if here else device,
         mode="" if here else mode,
         measured=here,
+        own=evaluate is not None,
     )
     return Search(
         answered(question, effort or Effort(), evaluate=evaluate, device=str(device) if here else None, mode=mode)

@@ -32,7 +32,13 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--min-accuracy", metavar="PERCENT", help="Top-1 at least; the answer is then the cheapest.")
 @click.option("--alpha", metavar="RANGE", help="Width multipliers.  [default: 0.25:1:0.01]")
 @click.option("--resolution", metavar="RANGE", help="Input sizes.  [default: 128:224:16]")
-@click.option("--set", "assignments", multiple=True, metavar="NAME=RANGE", help="A parameter's values; repeatable.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME=RANGE",
+    help="A parameter's values; repeatable.  [default: its choices]",
+)
 @click.option("--space", metavar="FILE", help="The same from YAML: alpha, resolution and parameters.")
 @click.option("--maximize", metavar="NAME", default="accuracy", show_default=True, help="What the winner is best in.")
 @click.option(

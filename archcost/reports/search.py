@@ -135,7 +135,9 @@ def _profile(question: Question) -> dict[str, Any] | None:
 
 def alternatives(question: Question) -> list[tuple[Point, dict[str, float]]]:
     """Published networks of the zoo that keep to the same limits on costs and accuracy, the most accurate first, with
-    their costs; of each spec and recipe the best."""
+    their costs; of each spec and recipe the best. None where accuracies are of the user's own data."""
+    if question.own:
+        return []
     scale = question.scale
     dtype = "int8" if scale.dtype == "int8" else "float32"
     best: dict[tuple[str, str], tuple[Point, dict[str, float]]] = {}

@@ -33,7 +33,7 @@ def text(answer: Answer, top: int, width: int | None, form: str = "table") -> st
     limits = _limits(answer)
     notes = [*limits, *_equals(answer)]
     if len(answer.front) > top:
-        said_of = f"{len(order)} of the front's {len(answer.front)} networks are shown, evenly over it"
+        said_of = f"{len(order)} of the front's {len(answer.front)} networks are shown, spread over it"
         notes.append(f"{said_of}; --top {len(answer.front)} or --format csv shows all.")
     notes += _work(answer)
     notes += [] if answer.evaluating else [each.statement + "." for each in question.accuracies]
@@ -48,11 +48,20 @@ def text(answer: Answer, top: int, width: int | None, form: str = "table") -> st
 
 
 def spread(answer: Answer, top: int) -> list[int]:
-    """So many places of the front, evenly over it, its ends among them."""
-    count = len(answer.front)
-    if count <= top:
-        return answer.front
-    return [answer.front[round(i * (count - 1) / max(1, top - 1))] for i in range(top)]
+    """So many places of the front, its ends among them and the others evenly between by the logarithm of what it is
+    weighed against."""
+    import numpy as np
+
+    places = answer.front
+    if len(places) <= top:
+        return places
+    weighed = answer.candidates.minimised(answer.question.objectives[-1])[places]
+    scale = np.log(np.maximum(np.abs(weighed), 1e-12))
+    chosen = [0, len(places) - 1][:top]
+    for want in np.linspace(scale[0], scale[-1], top)[1:-1]:
+        left = [each for each in range(len(places)) if each not in chosen]
+        chosen.append(min(left, key=lambda each: abs(scale[each] - want)))
+    return [places[each] for each in sorted(chosen)]
 
 
 def _others(question: Question) -> list[str]:
@@ -107,7 +116,10 @@ def _accuracy(each: Mapping[str, Any]) -> str:
 
 def _scope(answer: Answer) -> str:
     found, question = answer.found, answer.question
-    what = "The best network" if question.objectives[0] == "accuracy" else f"The best by {_objective(question)}"
+    what = "The best network"
+    if question.objectives[0] != "accuracy":
+        most = question.objectives[0].startswith("+")
+        what = f"The network with the {'most' if most else 'least'} {_objective(question)}"
     if answer.measuring:
         how = "of all variants, with measured times" if answer.exact else "among those that were measured"
     else:

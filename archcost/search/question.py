@@ -41,7 +41,8 @@ class Accuracies(Protocol):
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
     """objectives: names of columns, the first of which the winner is best in; less is better, but for accuracy, and for
-    a name with a + before it. accuracies: one for each space. predictor: of the device, where there is one."""
+    a name with a + before it. accuracies: one for each space; own: whether they are the user's, on data that nobody
+    published about. predictor: of the device, where there is one."""
 
     spaces: Sequence[Space]
     accuracies: Sequence[Accuracies]
@@ -49,6 +50,7 @@ class Question:
     objectives: tuple[str, ...]
     scale: Scale
     predictor: Predictor | None = None
+    own: bool = False
 
     def estimate(self, place: int, settings: Settings, shape: tuple[int, int]) -> Mapping[str, Any]:
         """Columns of accuracy and time for a grid of settings of one space."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from archcost import dims
 from archcost.analysis import sums
+from archcost.analysis.identity import fingerprints, numbered
 from archcost.analysis.memory import Schedule, schedule
 from archcost.analysis.receptive import receptive_field
 from archcost.analysis.rows import Part, masked, parts
@@ -176,19 +177,22 @@ class Analysis:
 
     @cached_property
     def networks(self) -> Any:
-        """The number of each model's network: models of a batch with one number are the same network, under two α
-        that round to the same widths."""
+        """A number for each model's network; models of a batch with one number are the same network, such as under two
+        α that round to the same widths."""
         import numpy as np
 
-        numbered = []
-        first = 0
-        for part in self._parts:
-            if part.rows is None:
-                return 0
-            count = math.prod(part.rows.grid)
-            numbered.append((part, np.arange(first, first + count).reshape(part.rows.grid)))
-            first += count
-        return Part.joined(numbered)
+        (part, *others) = self._parts
+        if part.rows is None:
+            return 0
+        varied = any(is_array(each) for value in self.settings.parameters.values() for each in dims.parts(value))
+        if others or varied:
+            return numbered(self._parts)
+        return Part.joined([(part, np.arange(math.prod(part.rows.grid)).reshape(part.rows.grid))])
+
+    @cached_property
+    def fingerprints(self) -> Any:
+        """64 bits for each model of a batch, the same within this process for the same network of any batch."""
+        return fingerprints(self._parts)[0]
 
     @cached_property
     def totals(self) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def enumerate_all(
     before = 0
     for place, space in enumerate(spaces):
         errors: list[SpecError] = []
+        all_, met, rated = _Tally(), _Tally(), _Tally()
         parts = 0
         for first, settings in space.chunks():
             parts += 1
@@ -80,21 +81,44 @@ def enumerate_all(
             except SpecError as error:  # nothing of this part can exist
                 errors.append(error)
                 continue
-            found.distinct += len(table)
+            all_.add(table.network)
             note(found.extremes, table, constraints)
             table = kept_to(constraints, table, objectives[0], found.beyond)
-            found.feasible += len(table)
-            found.unknown += int(np.isnan(table.minimised(objectives[0])).sum())
+            met.add(table.network)
+            rated.add(table.network[~np.isnan(table.minimised(objectives[0]))])
             if len(table):
                 kept.append(_best(table, objectives))
             watched(before + first)
         before += len(space)
         if len(errors) == parts:
             raise errors[0]
+        found.distinct += all_.count
+        found.feasible += met.count
+        found.unknown += met.count - rated.count
     if kept:
         table = joined(kept)
-        found.candidates = table.chosen(table.ranked(objectives[0]))
+        found.candidates = table.chosen(table.ranked(objectives[0])).unique()
     return found
+
+
+class _Tally:
+    """How many networks there are, each counted once in however many parts of a space it lies."""
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+
+    def add(self, networks: Any) -> None:
+        """Networks of one part, each once."""
+        self.parts.append(networks)
+
+    @property
+    def count(self) -> int:
+        import numpy as np
+
+        if len(self.parts) < 2:
+            return sum(map(len, self.parts))
+        together = np.sort(np.concatenate(self.parts))  # np.unique, which hashes, takes ten times as long
+        return int((together[1:] != together[:-1]).sum()) + min(1, len(together))
 
 
 def candidates_of(
@@ -116,9 +140,13 @@ def candidates_of(
     def column(name: str) -> Any:
         return np.ma.getdata(np.broadcast_to(getattr(analysis, name), shape)).ravel()[rows]
 
+    # Without parameters no two parts of a space have a network in common.
+    content = bool(space.parameters) or count == 1
+    prints = np.broadcast_to(analysis.fingerprints, shape).ravel()[rows] if content else (first + rows).view(np.uint64)
     return Candidates(
         space=np.full(len(rows), place),
         number=first + rows,
+        network=prints,
         **{name: column(name) for name in COSTS},
         **{name: values[rows] for name, values in estimated.items()},
     )
@@ -127,7 +155,7 @@ def candidates_of(
 def _unknown(count: int) -> dict[str, Any]:
     import numpy as np
 
-    names = {field.name for field in fields(Candidates)} - {"space", "number", "outside", *COSTS}
+    names = {field.name for field in fields(Candidates)} - {"space", "number", "network", "outside", *COSTS}
     return {**{name: np.full(count, np.nan) for name in names}, "outside": np.zeros(count, bool)}
 
 

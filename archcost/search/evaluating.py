@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archcost.graph import Network, build
+from archcost.latency.subject import digest
 from archcost.search.answer import Answer, Work
 from archcost.search.candidates import Candidates
 from archcost.search.enumeration import Found, enumerate_all, note
@@ -24,16 +25,27 @@ class Evaluated:
 
     def __init__(self, question: Question, evaluate: Evaluate, watched: Callable[[int], None]) -> None:
         self.question, self.evaluate, self.watched = question, evaluate, watched
-        self.known: dict[tuple[int, int], float] = {}
+        self.known: dict[str, float] = {}
+        self._digests: dict[tuple[int, int], str] = {}
+
+    def __len__(self) -> int:
+        return len(self.known)
 
     def __call__(self, place: int, number: int) -> float:
-        """The accuracy of a space's variant; NaN where there is none. Each is asked for once."""
-        if (place, number) not in self.known:
-            space = self.question.spaces[place]
-            found = self.evaluate(space.name, build(space.document, space.settings(number)))
-            self.known[place, number] = float("nan") if found is None else found
-            self.watched(len(self.known))
-        return self.known[place, number]
+        """The accuracy of a space's variant; NaN where there is none. Each network is asked for once."""
+        space = self.question.spaces[place]
+        if (place, number) not in self._digests:
+            network = build(space.document, space.settings(number))
+            own = self._digests[place, number] = digest(network)
+            if own not in self.known:
+                found = self.evaluate(space.name, network)
+                self.known[own] = float("nan") if found is None else found
+                self.watched(len(self))
+        return self.known[self._digests[place, number]]
+
+    def get(self, place: int, number: int) -> float:
+        """What is known of a variant; NaN where it was not asked for."""
+        return self.known.get(self._digests.get((place, number), ""), float("nan"))
 
     def answer(self, found: Found, exact: bool, seed: int, ended: str) -> Answer:
         failed = sum(value != value for value in self.known.values())
@@ -98,7 +110,7 @@ def _filled(table: Candidates, asked: Evaluated, question: Question) -> Candidat
     import numpy as np
 
     keys: Any = zip(table.space.tolist(), table.number.tolist(), strict=True)
-    values = np.array([asked.known.get(key, np.nan) for key in keys])
+    values = np.array([asked.get(*key) for key in keys])
     table = replace(table, accuracy=values, accuracy_low=values, accuracy_high=values)
     kept = ~np.isnan(values)
     if question.constraints.accuracy is not None:

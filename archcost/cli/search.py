@@ -57,9 +57,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option(
     "--time-limit",
     type=click.FloatRange(0, min_open=True),
-    default=3600.0,
-    show_default=True,
-    help="Seconds for one evaluation.",
+    help="Seconds for one evaluation.  [default: 3600]",
 )
 @click.option("--device", metavar="NAME", help="cuda or cpu measures here; a profile's name or file predicts.")
 @options.mode_option
@@ -138,6 +136,8 @@ def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) ->
 def _journal(folder: str | None, resume: bool) -> Path | None:
     """Where an evolution keeps its study: in the folder of the results, where it is asked for."""
     if folder is None:
+        if resume:
+            raise ArchcostError("--resume goes on with what is in a folder; name it (--out DIR)")
         return None
     path = Path(folder, JOURNAL)
     if path.exists() and not resume:

@@ -35,7 +35,7 @@ class Found:
     every one on the front of the objectives.
 
     extremes: for each limit the candidate that needs least of it, or is most accurate, so that a user can be told;
-    beyond: for each limit the best of those that break it alone.
+    of those that break one limit alone, by limit, beyond: the best; nearest: the one that breaks it least.
     """
 
     size: int
@@ -44,6 +44,7 @@ class Found:
     candidates: Candidates | None
     extremes: dict[str, Candidates] = field(default_factory=dict)
     beyond: dict[str, Candidates] = field(default_factory=dict)
+    nearest: dict[str, Candidates] = field(default_factory=dict)
     unknown: int = 0
 
 
@@ -83,7 +84,7 @@ def enumerate_all(
                 continue
             all_.add(table.network)
             note(found.extremes, table, constraints)
-            table = kept_to(constraints, table, objectives[0], found.beyond)
+            table = kept_to(constraints, table, objectives[0], found)
             met.add(table.network)
             rated.add(table.network[~np.isnan(table.minimised(objectives[0]))])
             if len(table):
@@ -172,19 +173,20 @@ def note(extremes: dict[str, Candidates], table: Candidates, constraints: Constr
             extremes[name] = table.chosen([place])
 
 
-def kept_to(constraints: Constraints, table: Candidates, objective: str, beyond: dict[str, Candidates]) -> Candidates:
-    """The candidates that keep to every limit; the best of those that break one alone is noted in `beyond`."""
+def kept_to(constraints: Constraints, table: Candidates, objective: str, found: Found) -> Candidates:
+    """The candidates that keep to every limit; of those that break one alone the best and the nearest are noted."""
     import numpy as np
 
     kept = {name: constraints.met(name, getattr(table, name)) for name, _ in constraints.given()}
     broken = sum((~met for met in kept.values()), np.zeros(len(table), int))
     for name, met in kept.items():
-        alone = np.flatnonzero(~met & (broken == 1))
-        column = table.minimised(objective)[alone]
-        if len(alone) and not np.isnan(column).all():
-            best = table.chosen([alone[int(np.nanargmin(column))]])
-            if name not in beyond or best.minimised(objective)[0] < beyond[name].minimised(objective)[0]:
-                beyond[name] = best
+        alone = table.chosen(~met & (broken == 1))
+        for column, into in ((objective, found.beyond), (name, found.nearest)):
+            values = alone.minimised(column)
+            if len(alone) and not np.isnan(values).all():
+                least = alone.chosen([int(np.nanargmin(values))])
+                if name not in into or least.minimised(column)[0] < into[name].minimised(column)[0]:
+                    into[name] = least
     return table.chosen(broken == 0)
 
 

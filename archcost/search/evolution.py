@@ -110,7 +110,7 @@ def _told(rows: list[Candidates], size: int, constraints: Constraints, objective
         table = table.chosen(table.ranked(objectives[0])).unique()
         found.distinct = len(table)
         note(found.extremes, table, constraints)
-        table = kept_to(constraints, table, objectives[0], found.beyond)
+        table = kept_to(constraints, table, objectives[0], found)
         found.feasible = len(table)
         found.candidates = table if len(table) else None
     return found

@@ -133,21 +133,22 @@ def candidates_of(
     shape = (shape[0], len(space.resolutions))
     count = shape[0] * shape[1]
     estimated = {**_unknown(count), **estimate(place, settings, shape)}
-    networks = np.broadcast_to(analysis.networks, shape).ravel()
-    order = np.lexsort((np.arange(count), np.isnan(estimated["published"]), networks))
-    rows = np.sort(order[np.unique(networks[order], return_index=True)[1]])
+    content = bool(space.parameters) or count == 1
+    # Without parameters no two parts of a space have a network in common, and numbers are as good.
+    keys = np.broadcast_to(analysis.fingerprints if content else analysis.networks, shape).ravel()
+    unpublished = np.isnan(estimated["published"])
+    order = np.argsort(keys, kind="stable") if unpublished.all() else np.lexsort((unpublished, keys))
+    grouped = keys[order]
+    rows = np.sort(order[np.append(True, grouped[1:] != grouped[:-1])])
     rows = rows[np.broadcast_to(analysis.feasible, shape).ravel()[rows]]
 
     def column(name: str) -> Any:
         return np.ma.getdata(np.broadcast_to(getattr(analysis, name), shape)).ravel()[rows]
 
-    # Without parameters no two parts of a space have a network in common.
-    content = bool(space.parameters) or count == 1
-    prints = np.broadcast_to(analysis.fingerprints, shape).ravel()[rows] if content else (first + rows).view(np.uint64)
     return Candidates(
         space=np.full(len(rows), place),
         number=first + rows,
-        network=prints,
+        network=keys[rows] if content else (first + rows).view(np.uint64),
         **{name: column(name) for name in COSTS},
         **{name: values[rows] for name, values in estimated.items()},
     )

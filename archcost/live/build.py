@@ -83,7 +83,7 @@ def _conv(margins: modules.Margins, **arguments: Any) -> nn.Module:
 
 
 def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
-    norm: nn.Module = (nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d)(channels)
+    norm: nn.Module = (nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d)(channels, affine=gamma or beta)
     if not gamma:
         norm.register_parameter("weight", None)
     if not beta:

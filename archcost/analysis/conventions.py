@@ -16,7 +16,7 @@ from typing import Any
 
 from archcost.analysis import sums
 from archcost.cost import NOTHING, Amount, Cost
-from archcost.dims import INT64_MAX, Dim, Extremes
+from archcost.dims import INT64_MAX, Dim, Extremes, divided
 from archcost.errors import ArchcostError
 from archcost.graph import Layer, Network
 from archcost.ops.attention import Attention
@@ -30,6 +30,10 @@ UNITS = ("mac", "flop")
 
 def _window(layer: Layer) -> Amount:
     return Amount.product(*getattr(layer.op, "kernel"), *layer.output_shape)  # noqa: B009
+
+
+def _rows(layer: Layer) -> Amount:
+    return Amount.product(getattr(layer.op, "kernel")[0], *layer.output_shape)  # noqa: B009
 
 
 def _positions(layer: Layer) -> Amount:
@@ -50,8 +54,26 @@ def _neighbours(layer: Layer) -> Amount:
     return Amount.product(x.channels + op.size - 1, *x[1:]) if isinstance(op, LocalResponseNorm) else NOTHING
 
 
+def _transposed(layer: Layer) -> Amount:
+    op, y = layer.op, layer.output_shape
+    if not isinstance(op, ConvTranspose2d):
+        return NOTHING
+    return Amount.product(*op.kernel, divided(y.channels, op.groups), *y)
+
+
+def _normalised(layer: Layer) -> Amount:
+    op, x = layer.op, layer.input_shapes[0]
+    return Amount.product(*(x[:-1] if getattr(op, "over", "") == "features" else x[1:]))
+
+
 def _scores(layer: Layer) -> Amount:
     return layer.op.scores(layer.input_shapes) if isinstance(layer.op, Attention) else NOTHING
+
+
+def _score_elements(layer: Layer) -> Amount:
+    if not isinstance(layer.op, Attention):
+        return NOTHING
+    return Amount.product(layer.op.heads, layer.input_shapes[0][0], layer.input_shapes[-1][0])
 
 
 TERMS: dict[str, Callable[[Layer], Amount]] = {
@@ -61,20 +83,32 @@ TERMS: dict[str, Callable[[Layer], Amount]] = {
     "outputs": lambda layer: Amount.product(*layer.output_shape),
     "channels": lambda layer: Amount.product(layer.input_shapes[0].channels),
     "window_elements": _window,
+    "window_rows": _rows,
     "softmax_positions": _positions,
     "output_grid_macs": _spread,
     "response_elements": _neighbours,
+    "output_channel_macs": _transposed,
+    "norm_positions": _normalised,
     "score_macs": _scores,
+    "score_elements": _score_elements,
+    "query_elements": lambda layer: Amount.product(*layer.input_shapes[0]),
+    "key_elements": lambda layer: Amount.product(*layer.input_shapes[-1]),
 }
-"""What a rule may count: the terms of `Cost`; the elements of a layer's (first) input and of its output; its input's
-channels; the elements in all windows of a pool; the vectors that a softmax normalises; a transposed convolution's macs
-if each weight worked at each output position; the squares that a local response norm averages, padding included; the
-part of attention that no linear layer holds; and 1 a layer."""
+"""What a rule may count: the terms of `Cost`, and
+
+layers: 1 a layer. inputs, outputs: elements of the (first) input and of the output; channels: of the input.
+window_elements, window_rows: those in all windows of a pool. softmax_positions, norm_positions: the vectors that a
+softmax, a layer norm normalises. response_elements: the squares that a local response norm averages, padding included.
+output_grid_macs: a transposed convolution's macs if each weight worked at each output position; output_channel_macs:
+the same with its output channels in the place of the input's. score_macs: the part of attention that no linear layer
+holds; score_elements: what its softmax takes; query_elements, key_elements: its queries, its keys.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """terms: name -> coefficient; where: what the operator's fields, and `after`, must be for it to hold."""
+    """terms: name -> coefficient; where: what the operator's fields must be for it to hold, and `square` (its kernel is
+    one number) and `after` (see `_before`)."""
 
     terms: Mapping[str, int]
     where: Mapping[str, str]
@@ -145,18 +179,23 @@ def _check_bound(amounts: Iterable[Amount]) -> None:
 
 
 def _holds(where: Mapping[str, str], layer: Layer, network: Network) -> bool:
-    return all(
-        (_before(layer, network) if name == "after" else _text(getattr(layer.op, name, None))) == wanted
-        for name, wanted in where.items()
-    )
+    def said(name: str) -> str:
+        if name == "after":
+            return _before(layer, network)
+        value = _square(layer.op) if name == "square" else getattr(layer.op, name, None)
+        return "x".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+
+    return all(said(name) == wanted for name, wanted in where.items())
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _square(op: Any) -> bool:
+    """Whether a kernel was written as one number."""
+    rows, columns = op.kernel
+    return rows is columns or (isinstance(rows, int) and isinstance(columns, int) and rows == columns)
 
 
 def _before(layer: Layer, network: Network) -> str:
-    """Whether a convolution stands before, read by this layer alone: `conv`, or with a bias `biased_conv`; else `other`.
+    """Whether a convolution stands before, read by this layer alone: `conv`, `biased_conv` with a bias; else `other`.
 
     That is where an exporter folds a batch norm into the convolution.
     """

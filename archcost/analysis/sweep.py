@@ -106,9 +106,7 @@ class Sweep:
         errors: list[SpecError] = []
         for settings in chosen:
             try:
-                found = Analysis(
-                    self.document, settings, self.batch, self.dtype, self.inplace, self.convention
-                ).totals
+                found = Analysis(self.document, settings, self.batch, self.dtype, self.inplace, self.convention).totals
                 tables.append({name: _flat(found[name], self._shape) for name in self.totals})
             except SpecError as error:
                 errors.append(error)

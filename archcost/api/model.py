@@ -71,8 +71,8 @@ class Model:
         """Every combination of the given values: a row for each variant.
 
         Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
-        device: one or several profiles, by name or file; each adds a column of predicted times; mode, convention: as for
-        analyze.
+        device: one or several profiles, by name or file; each adds a column of predicted times. mode, convention: as
+        for analyze.
         """
         need_device(mode, device)
         fixed = self._merged(None, None, None, None)

@@ -50,7 +50,9 @@ def csv(found: Difference, everything: bool = False) -> str:
 
 def text(found: Difference, everything: bool = False, width: int | None = None) -> str:
     """Tables for a terminal of so many characters; None for no limit."""
-    totals = table.narrowed(TOTAL_HEADER, _total_cells(found, width), TOTAL_NUMERIC, width, ["percent", "difference", "A"])
+    totals = table.narrowed(
+        TOTAL_HEADER, _total_cells(found, width), TOTAL_NUMERIC, width, ["percent", "difference", "A"]
+    )
     parts = [_titles(found, width), totals, "", table.fitted(_counts(found), width)]
     pairs = _listed(found, everything)
     if pairs:

@@ -68,7 +68,9 @@ def test_settings_count(run):
     assert run(*small, "--dtype", "int8", "--max-peak-memory", "320KiB", "--max-weights", "1MiB").exit_code == 0
     assert run("check", "mobilenetv1@alpha=0.25,resolution=96", "--max-macs", "10M").exit_code == 0
     one, four = (
-        json.loads(run("check", "mobilenetv1", "--batch", batch, "--max-peak-memory", "1GiB", "--format", "json").stdout)
+        json.loads(
+            run("check", "mobilenetv1", "--batch", batch, "--max-peak-memory", "1GiB", "--format", "json").stdout
+        )
         for batch in (1, 4)
     )
     assert four["limits"][0]["value"] == 4 * one["limits"][0]["value"]

@@ -55,7 +55,8 @@ def test_added_and_removed_stand_in_their_place():
         ("equal", "conv", "conv"), ("removed", "batch_norm", None), ("equal", "relu", "relu"),
     ]  # fmt: skip
     assert changes(["conv", "relu"], ["conv", "norm", "relu", "pool"]) == [
-        ("equal", "conv", "conv"), ("added", None, "batch_norm"), ("equal", "relu", "relu"), ("added", None, "max_pool"),
+        ("equal", "conv", "conv"), ("added", None, "batch_norm"), ("equal", "relu", "relu"),
+        ("added", None, "max_pool"),
     ]  # fmt: skip
     assert changes(["relu", "conv"], ["conv"])[0] == ("removed", "relu", None)
 

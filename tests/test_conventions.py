@@ -120,27 +120,36 @@ class TestTable:
 
 
 class TestFigures:
-    """figures/counters.csv: totals measured on the modules that archcost builds, each with the counter's version."""
+    """figures/counters.csv: totals that the counters print for the modules that archcost builds, for torchvision's of
+    the same networks, and for Keras Applications (without preprocessing and softmax, where the spec has none).
+
+    of: the counter and its version, in eval mode, batch 1; why: what the counter saw that the convention does not say.
+    """
 
     @pytest.mark.parametrize("name", NAMES)
     def test_equal_to_the_counter(self, name):
         rows = [row for row in MEASURED if row["convention"] == name]
         assert rows
+        counted = {row["spec"]: archcost.load(row["spec"]).analyze().counted(name) for row in rows}
         for row in rows:
-            analysis = archcost.load(row["spec"]).analyze()
-            expected = int(row["counted"])
-            counted = analysis.counted(name)
             if row["why"]:
-                assert counted != expected, f"{row['spec']}: agrees, so the reason is out of date"
+                assert counted[row["spec"]] != int(row["counted"]), f"{row}: agrees, so the reason is out of date"
             else:
-                assert counted == expected, row["spec"]
+                assert counted[row["spec"]] == int(row["counted"]), row
 
-    def test_every_convention_is_measured_on_many_networks(self):
-        exact = [row["convention"] for row in MEASURED if not row["why"]]
-        assert all(exact.count(name) >= 9 for name in NAMES)
+    @pytest.mark.parametrize("name", NAMES)
+    def test_versions_are_those_of_the_table(self, name):
+        versions = {row["of"] for row in MEASURED if row["convention"] == name}
+        assert len(versions) == 1 and conventions.find(name).of.removeprefix("tf.profiler of ").startswith(*versions)
 
-    def test_what_is_not_exact_is_rare(self):
-        assert len([row for row in MEASURED if row["why"]]) <= 0.05 * len(MEASURED)
+    @pytest.mark.parametrize("name", NAMES)
+    def test_almost_all_that_archcost_builds_is_exact(self, name):
+        rows = [row for row in MEASURED if row["convention"] == name and not row["model"].startswith("torchvision")]
+        assert len([row for row in rows if row["why"]]) <= min(2, 0.1 * len(rows)) and len(rows) >= 13
+
+    def test_reasons_are_few(self):
+        """Torchvision's networks differ from the specs in the same few ways, whoever counts."""
+        assert len({row["why"] for row in MEASURED}) <= 16
 
 
 class TestLive:
@@ -270,6 +279,13 @@ class TestNull:
     def test_sweep_leaves_it_empty(self):
         rows = list(archcost.sweep("vit_b_16", alpha=[0.5, 1], convention="torchinfo").rows())
         assert [row["counted"] for row in rows] == [None, None]
+
+    def test_an_archive_has_no_zero_for_it(self, run, tmp_path):
+        path = tmp_path / "sweep.npz"
+        run("sweep", "vit_b_16", "--alpha", "0.5,1", "--convention", "thop", "-o", path)
+        with np.load(path) as archive:
+            assert archive["counted"].tolist() == [-1, -1] and "feasible" not in archive
+            assert archive["convention"].tolist() == ["thop"] * 2
 
 
 class TestCommand:

@@ -193,8 +193,8 @@ class Analysis:
         if self._parts[0].rows is None:
             return found.total(self.network)
         # Where a structure has no figure, zero stands there, masked.
-        known = self._each(lambda network: not found.uncounted(network))
-        return masked(self._each(lambda network: self._bounded(found, network)), dims.negated(known))
+        missing = Part.joined((part, bool(part.network and found.uncounted(part.network))) for part in self._parts)
+        return masked(self._each(lambda network: self._bounded(found, network)), missing)
 
     def uncounted(self, convention: str) -> tuple[str, ...]:
         """The kinds of operators, in any model of the batch, that a convention has no rule for."""

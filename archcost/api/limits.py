@@ -12,11 +12,10 @@ from archcost.search import quantities
 from archcost.spec.names import unknown
 
 READERS = {
-    "max_macs": quantities.count,
-    "max_params": quantities.count,
-    "max_weights": quantities.size,
-    "max_peak_memory": quantities.size,
+    name: (figure, quantities.size if figure.endswith("_bytes") else quantities.count)
+    for name, figure in FIGURES.items()
 }
+"""By what each limit's amount is read, with the total that it limits."""
 
 
 def limits_of(given: Mapping[str, Any]) -> dict[str, float]:
@@ -30,6 +29,6 @@ def limits_of(given: Mapping[str, Any]) -> dict[str, float]:
             raise ArchcostError(unknown("limit", name, FIGURES))
         if value is not None:
             text = value if isinstance(value, str) else repr(value)
-            amount = Decimal(repr(READERS[name](text, "--" + name.replace("_", "-"))))
+            amount = Decimal(repr(READERS[name][1](text, "--" + name.replace("_", "-"))))
             found[name] = int(amount) if amount == int(amount) else float(amount)  # 1e30 as decimal has it
     return found

@@ -57,6 +57,7 @@ def command(
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --set depth=0,5 -o variants.csv
     archcost sweep mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224 -o v.npz
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --device pixel3-cpu
+    archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --convention thop
     """
     sizes = (
         None if resolution is None else [ranges.resolution(size) for size in ranges.values(resolution, "resolution")]

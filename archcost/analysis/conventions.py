@@ -163,10 +163,13 @@ class Convention:
             _check_bound(amounts)
         return sums.total(amounts)
 
-    def notes(self, kinds: Iterable[str]) -> list[str]:
-        """What to know of its figure for a network of such operators."""
-        present = dict.fromkeys(kinds)
-        return [text for kind, text in {**self.remarks, **self.unknown}.items() if kind in present]
+    def reasons(self, network: Network) -> list[str]:
+        """Why it has no figure for a network; nothing where it has one."""
+        return list(dict.fromkeys(self.unknown[kind] for kind in self.uncounted(network)))
+
+    def notes(self, network: Network) -> list[str]:
+        """What else the tool's own figure for a network depends on."""
+        return list(dict.fromkeys(self.remarks[layer.kind] for layer in network.layers if layer.kind in self.remarks))
 
 
 def _check_bound(amounts: Iterable[Amount]) -> None:

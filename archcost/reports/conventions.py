@@ -13,7 +13,7 @@ from archcost.reports.content import title
 from archcost.reports.json import plain
 from archcost.reports.json import settings as settings_data
 
-NAMES = ("convention", "unit", "counted", "uncounted", "of", "differs", "remarks")
+NAMES = ("convention", "unit", "counted", "uncounted", "of", "differs", "reasons", "remarks")
 
 
 def fact(convention: Convention, analysis: Analysis) -> tuple[str, str]:
@@ -22,14 +22,15 @@ def fact(convention: Convention, analysis: Analysis) -> tuple[str, str]:
 
 
 def notes(convention: Convention, analysis: Analysis) -> list[str]:
-    """How a convention differs, and what else its tool's figure depends on in this network."""
-    remarks = convention.notes(layer.kind for layer in analysis.network.layers)
+    """How a convention differs, why it has no figure, and what else its tool's figure depends on in this network."""
+    network = analysis.network
+    remarks = [*convention.reasons(network), *convention.notes(network)]
     return [f"{convention.name}: {convention.of}. It {convention.differs}.", *(f"{text}." for text in remarks)]
 
 
 def rows(analysis: Analysis) -> list[dict[str, Any]]:
     """What each convention counts in one model, as data."""
-    kinds = [layer.kind for layer in analysis.network.layers]
+    network = analysis.network
     return [
         {
             "convention": name,
@@ -38,7 +39,8 @@ def rows(analysis: Analysis) -> list[dict[str, Any]]:
             "uncounted": list(analysis.uncounted(name)),
             "of": convention.of,
             "differs": convention.differs,
-            "remarks": convention.notes(kinds),
+            "reasons": convention.reasons(network),
+            "remarks": convention.notes(network),
         }
         for name, convention in conventions.table().items()
     ]
@@ -56,8 +58,11 @@ def data(analysis: Analysis) -> dict[str, Any]:
 
 
 def csv(analysis: Analysis) -> str:
-    """A row for each convention; several operators or remarks are joined by semicolons."""
-    found = ({**row, **{name: "; ".join(row[name]) for name in ("uncounted", "remarks")}} for row in rows(analysis))
+    """A row for each convention; several operators, reasons or remarks are joined by semicolons."""
+    found = (
+        {**row, **{name: "; ".join(row[name]) for name in ("uncounted", "reasons", "remarks")}}
+        for row in rows(analysis)
+    )
     return csv_report.listing(NAMES, ([row[name] for name in NAMES] for row in found))
 
 
@@ -83,7 +88,7 @@ def _cells(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
 
 def _said(row: dict[str, Any]) -> str:
     if row["uncounted"]:
-        return f"no rule for {', '.join(row['uncounted'])}: {'; '.join(row['remarks']) or 'not known'}"
+        return f"no rule for {', '.join(row['uncounted'])}: {'; '.join(row['reasons'])}"
     return str(row["differs"])
 
 

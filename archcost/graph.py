@@ -90,6 +90,11 @@ class Network:
         return found
 
     @cached_property
+    def named(self) -> dict[str, Layer]:
+        """The layers by name."""
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
     def graph(self) -> nx.DiGraph[str]:
         """Nodes are the network's input and its layers, each under `layer`; edges are tensors."""
         import networkx as nx

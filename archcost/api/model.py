@@ -39,18 +39,21 @@ class Model:
         parameters: Mapping[str, Any] | None = None,
         device: str | Path | None = None,
         mode: str = "",
+        convention: str | None = None,
     ) -> Analysis:
         """Exact costs at the given settings.
 
         Arrays for alpha, rho, resolution or parameters broadcast: the result's totals are then arrays.
         resolution: one size, or (height, width). device: a profile's name or file, for predicted times; mode: how
-        it runs there (`graph`, `eager`), if not as the profile's own measurements did.
+        it runs there (`graph`, `eager`), if not as the profile's own measurements did. convention: another tool, whose
+        count the totals then hold too; `Analysis.counted` gives those of others.
         Raises ArchcostError (SpecError with all problems).
         """
         settings = self._merged(alpha, rho, resolution, parameters)
         need_device(mode, device)
         predictor = None if device is None else predictor_of(device, dtype, mode)
-        return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace, predictor=predictor)
+        settled = settle(self.document, **settings)
+        return Analysis(self.document, settled, batch, dtype, inplace, convention, predictor=predictor)
 
     def sweep(
         self,
@@ -63,11 +66,13 @@ class Model:
         parameters: Mapping[str, Any] | None = None,
         device: str | Path | Iterable[str | Path] | None = None,
         mode: str = "",
+        convention: str | None = None,
     ) -> Sweep:
         """Every combination of the given values: a row for each variant.
 
         Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
-        device: one or several profiles, by name or file; each adds a column of predicted times; mode: as for analyze.
+        device: one or several profiles, by name or file; each adds a column of predicted times. mode, convention: as
+        for analyze.
         """
         need_device(mode, device)
         fixed = self._merged(None, None, None, None)
@@ -84,6 +89,7 @@ class Model:
             batch,
             dtype,
             inplace,
+            convention,
             predictors=predictors(device, dtype, mode),
         )
 

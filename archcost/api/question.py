@@ -8,6 +8,7 @@ from typing import Any
 
 from archcost.accuracy import model as published
 from archcost.accuracy import table as tables
+from archcost.api import limits as costs
 from archcost.api.devices import need_device, predictor_of
 from archcost.api.model import Model, load
 from archcost.errors import ArchcostError
@@ -29,10 +30,8 @@ OBJECTIVES = {
 }
 """What can be an objective, and its column."""
 READERS: dict[str, tuple[str, Callable[[str, str], float]]] = {
-    "budget": ("macs", quantities.count),
-    "max_params": ("params", quantities.count),
-    "max_weights": ("weight_bytes", quantities.size),
-    "max_peak_memory": ("peak_activation_bytes", quantities.size),
+    "budget": costs.READERS["max_macs"],
+    **{name: reader for name, reader in costs.READERS.items() if name != "max_macs"},
     "max_latency": ("seconds", quantities.duration),
     "min_accuracy": ("accuracy", quantities.percent),
 }

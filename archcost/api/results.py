@@ -10,6 +10,8 @@ from archcost import analysis as _analysis
 from archcost.errors import SpecError
 
 if TYPE_CHECKING:
+    from archcost.analysis.difference import Difference
+    from archcost.analysis.limits import Check
     from archcost.latency.prediction import Predictor
     from archcost.reports.latency import Latency
 
@@ -43,6 +45,22 @@ class Analysis(_analysis.Analysis):
 
         return csv.analysis(self, latency=self.latency)
 
+    def check(self, **limits: Any) -> Check:
+        """Limits that the model must keep to: max_macs, max_params, max_weights, max_peak_memory.
+
+        Texts with units as on the command line (300M, 1MiB), or numbers. Raises ArchcostError.
+        """
+        from archcost.analysis.limits import check
+        from archcost.api.limits import limits_of
+
+        return check(self, limits_of(limits))
+
+    def diff(self, other: _analysis.Analysis) -> Difference:
+        """What distinguishes this model (a) from another (b): totals, and layers matched by name and shape."""
+        from archcost.analysis.difference import Difference
+
+        return Difference(self, other)
+
     def _repr_html_(self) -> str:
         from archcost.reports import html
 
@@ -64,7 +82,7 @@ class Sweep(_analysis.Sweep):
             f"predicted_ms_{name}" if several else "predicted_ms": column
             for name, (column, _) in self._predictions.items()
         }
-        totals = {name: found[name] for name in _analysis.TOTALS}
+        totals = {name: found[name] for name in self.totals}
         return {**{name: column for name, column in found.items() if name not in totals}, **times, **totals}
 
     @property

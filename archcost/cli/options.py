@@ -24,6 +24,11 @@ mode_option = click.option(
 )
 
 
+convention_option = click.option(
+    "--convention", metavar="NAME", help="Also what another counter counts: thop, ptflops, …; --conventions lists them."
+)
+
+
 class Dtype(click.Choice):  # type: ignore[type-arg]
     """One of archcost's dtypes, also by its short name: fp16 for float16."""
 

@@ -83,7 +83,7 @@ def _conv(margins: modules.Margins, **arguments: Any) -> nn.Module:
 
 
 def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
-    norm: nn.Module = (nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d)(channels)
+    norm: nn.Module = (nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d)(channels, affine=gamma or beta)
     if not gamma:
         norm.register_parameter("weight", None)
     if not beta:
@@ -98,23 +98,28 @@ def _layer_norm(shape: tuple[int, ...], over: str, affine: bool) -> nn.Module:
 
 
 def _max_pool(margins: modules.Margins, kernel_size: Any, output_size: Any, **arguments: Any) -> nn.Module:
-    padding = _within(margins, kernel_size)
+    padding, window = _within(margins, kernel_size), _one(kernel_size)
     if padding is not None:
-        return nn.MaxPool2d(kernel_size, padding=padding, **arguments)
+        return nn.MaxPool2d(window, padding=padding, **arguments)
     lowest = modules.Padding(margins, value=float("-inf"))
-    return nn.Sequential(lowest, nn.MaxPool2d(kernel_size, **arguments), modules.Crop(output_size))
+    return nn.Sequential(lowest, nn.MaxPool2d(window, **arguments), modules.Crop(output_size))
 
 
 def _avg_pool(
     margins: modules.Margins, kernel_size: Any, stride: Any, output_size: Any, ceil_mode: bool, count_include_pad: bool
 ) -> nn.Module:
-    padding = _within(margins, kernel_size)
+    padding, window = _within(margins, kernel_size), _one(kernel_size)
     if padding is not None:
-        return nn.AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return nn.AvgPool2d(window, stride, padding, ceil_mode, count_include_pad)
     if count_include_pad:
-        pool = nn.AvgPool2d(kernel_size, stride, ceil_mode=ceil_mode)
+        pool = nn.AvgPool2d(window, stride, ceil_mode=ceil_mode)
         return nn.Sequential(modules.Padding(margins), pool, modules.Crop(output_size))
     return nn.Sequential(modules.ValidAvgPool2d(kernel_size, stride, margins, ceil_mode), modules.Crop(output_size))
+
+
+def _one(pair: tuple[int, int]) -> int | tuple[int, int]:
+    """One number for both axes where they agree, as people write it; some counters tell the two apart."""
+    return pair[0] if pair[0] == pair[1] else pair
 
 
 def _within(margins: modules.Margins, kernel: tuple[int, int]) -> tuple[int, int] | None:

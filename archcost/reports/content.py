@@ -9,10 +9,12 @@ from archcost.analysis import Analysis, group
 from archcost.dims import as_float
 from archcost.reports import units
 from archcost.reports.columns import (
+    COUNTED,
     GROUP_COLUMNS,
     GROUP_TIME_COLUMNS,
     LAYER_COLUMNS,
     LAYER_TIME_COLUMNS,
+    MACS,
     Column,
     Row,
     group_row,
@@ -68,7 +70,29 @@ def content(analysis: Analysis, by: str | None = None, latency: Latency | None =
     total = group_row("total", layers, macs, batch)
     columns = GROUP_COLUMNS if by else LAYER_COLUMNS
     found = Content(title(analysis), columns, rows, total, facts(analysis), kinds, GROUP_COLUMNS, [], [])
+    if analysis.convention is not None:
+        found = _counted(found, analysis)
     return _timed(found, latency, by) if latency else found
+
+
+def _counted(report: Content, analysis: Analysis) -> Content:
+    """The report with what another counter counts."""
+    from archcost.analysis import conventions
+    from archcost.reports.conventions import fact, notes
+
+    convention = conventions.find(str(analysis.convention))
+    return replace(
+        report,
+        columns=_beside_macs(report.columns),
+        kind_columns=_beside_macs(report.kind_columns),
+        facts=[*report.facts, fact(convention, analysis)],
+        notes=notes(convention, analysis),
+    )
+
+
+def _beside_macs(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    place = columns.index(MACS) + 1
+    return (*columns[:place], COUNTED, *columns[place:])
 
 
 def _timed(report: Content, latency: Latency, by: str | None) -> Content:
@@ -84,7 +108,7 @@ def _timed(report: Content, latency: Latency, by: str | None) -> Content:
         overhead=[replace(own, predicted_seconds=seconds, time_share=seconds / latency.seconds)],
         total=replace(report.total, predicted_seconds=latency.seconds, time_share=1.0),
         facts=report.facts + times.facts(latency),
-        notes=times.notes(latency),
+        notes=report.notes + times.notes(latency),
     )
 
 

@@ -177,8 +177,11 @@ class _Builder(Expander):
         if len(self.layers) >= MOST_LAYERS:
             self.problem(f"more than {MOST_LAYERS:,} layers", item.mark)
             raise self.document.error(list(self.problems))
+        if name in self.sizes.shapes:
+            self.problem(f"the name `{name}` is taken", item.mark)
+            return None
         self.sizes.shapes[name] = shape
-        self.layers.append(Layer(name, scope.prefix[:-1] or None, op, inputs, shapes, shape, item.mark))
+        self.layers.append(Layer(name, name.rpartition(".")[0] or None, op, inputs, shapes, shape, item.mark))
         return name
 
     def _fits(self, operator: type[Unary] | type[Nary], shapes: tuple[TensorShape, ...], item: Item) -> bool:

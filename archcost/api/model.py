@@ -10,8 +10,7 @@ from typing import Any
 from archcost.api.devices import need_device, predictor_of, predictors
 from archcost.api.results import Analysis, Sweep, Validation
 from archcost.errors import ArchcostError
-from archcost.spec import document as _document
-from archcost.spec import ranges, zoo
+from archcost.spec import loading, ranges
 from archcost.spec.parts import Document
 from archcost.spec.settings import settle
 
@@ -120,14 +119,12 @@ def _values(given: Any, what: str) -> list[Any]:
 
 
 def load(spec: str | Path) -> Model:
-    """A spec from a path or from the zoo, with optional settings: `mobilenetv1@alpha=0.5,resolution=160`.
+    """A spec from a path, from the zoo or from an importer, with optional settings: `mobilenetv1@alpha=0.5`,
+    `torchvision:resnet50@resolution=160`, `mypackage.models:build?input=3x224x224`.
 
     Raises ArchcostError where there is no such spec, SpecError where it has problems.
     """
-    if isinstance(spec, Path) or zoo.exists(Path(spec)):
-        return Model(_document.read(Path(spec)), {})
-    name, settings = ranges.reference(spec)
-    return Model(_document.read(zoo.find(name)), settings)
+    return Model(*loading.load(spec))
 
 
 def analyze(spec: str | Path, **settings: Any) -> Analysis:

@@ -89,6 +89,19 @@ def _resolution(document: Document, rho: object, resolution: object) -> tuple[Di
             shown = "×".join(map(str, own))
             raise ArchcostError(f"{document.file}: its input {shown} has no height and width to set")
         return None
+    imported = document.imported
+    if imported is not None and imported.fixed and (rho is not None or resolution is not None):
+        found = _chosen(own, rho, resolution)
+        if any(is_array(new) or new != old for new, old in zip(found, own[1:], strict=True)):
+            raise ArchcostError(
+                f"{document.file}: {imported.fixed}; import it again at the other size, as with "
+                f"`archcost analyze {imported.origin or 'SOURCE'} --resolution …`"
+            )
+    return _chosen(own, rho, resolution)
+
+
+def _chosen(own: list[Any], rho: object, resolution: object) -> tuple[Dim, Dim]:
+    """The input's height and width from the spec's own."""
     if rho is not None:
         factor = _multiplier("rho", rho)
         rows = _size(dims.nearest(own[1] * factor))

@@ -59,7 +59,8 @@ class _Reader:
         self.functional = functional
         self.trace = Trace({}, [], [], elements)
         self.modules = dict(program.graph_module.named_modules())
-        self.views: set[str] = set()
+        self.views: dict[fx.Node, fx.Node] = {}
+        """Nodes in another node's memory, each with the node that it belongs to."""
         self.values: dict[fx.Node, Any] = {}
         self.names: set[str] = set()
         self.holders: dict[str, list[fx.Node]] = {}
@@ -202,19 +203,29 @@ class _Reader:
                 continue
             for target in (given if isinstance(given, (list, tuple)) else [given]):
                 if isinstance(target, fx.Node):
-                    if not self.functional and target.name in self.views:
+                    if not self.functional and self._read_elsewhere(target, node):
                         raise _WritesIntoView
                     if isinstance(ref := self.values[target], Ref):
                         self.written.append(ref)
             return True
         return False
 
+    def _read_elsewhere(self, target: fx.Node, write: fx.Node) -> bool:
+        """Whether somebody reads, after a write into a tensor, another one in the same memory."""
+        root = self.views.get(target)
+        if root is None and target not in self.views.values():
+            return False
+        root = root or target
+        family = [root, *(view for view, base in self.views.items() if base is root)]
+        later = {user for member in family if member is not target for user in member.users if user is not write}
+        return any(user not in self.values for user in later)
+
     def _remember(self, node: fx.Node, schema: Any) -> None:
         """Notes outputs that share memory with an argument which somebody else may read."""
         first = node.args[0] if node.args else None
         shares = any(result.alias_info is not None and not result.alias_info.is_write for result in schema.returns)
         if (shares or schema.name in _MAY_SHARE) and isinstance(first, fx.Node):
-            self.views.add(node.name)
+            self.views[node] = self.views.get(first, first)
 
 
 _MAY_SHARE = {"aten::reshape", "aten::contiguous", "aten::flatten", "aten::to", "aten::dropout", "aten::type_as"}

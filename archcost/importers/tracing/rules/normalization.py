@@ -72,7 +72,7 @@ def rms_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
 @rule("dropout", "feature_dropout", "alpha_dropout", "native_dropout")
 def dropout(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     given = call.arguments
-    x = given["input"]
+    x = given.get("input", given.get("self"))
     if given.get("train") or not mapping.is_varying(x):
         return None
     p = float(given["p"])

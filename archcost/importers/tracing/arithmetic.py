@@ -140,7 +140,7 @@ VIEWS = frozenset(
         *("transpose", "permute", "t", "movedim", "moveaxis", "swapaxes", "swapdims", "select", "slice", "narrow"),
         *("chunk", "split", "split_with_sizes", "unsafe_split", "unsafe_chunk", "tensor_split", "unbind", "view_as"),
         *("alias", "detach", "diagonal", "unfold", "as_strided", "adjoint", "numpy_T", "mT", "real", "imag"),
-        *("view_as_real", "view_as_complex", "hsplit", "vsplit", "atleast_2d", "broadcast_to", "getitem"),
+        *("view_as_real", "view_as_complex", "hsplit", "vsplit", "atleast_2d", "broadcast_to", "getitem", "reshape_as"),
     )
 )
 """Operators whose output is their input's memory."""

@@ -18,7 +18,7 @@ class Draft:
     """What a rule makes of a call: an operator of the language, its fields, the tensors that it reads.
 
     written: fields whose text is an expression, beside the number that it comes to here. sizes: of a constant among
-    the sources, where it is written with more axes than it has.
+    the sources, where it is written with more axes than it has. scale: what α does to `out`, where that is special.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class Draft:
     sources: list[str] = field(default_factory=list)
     written: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, Shape] = field(default_factory=dict)
+    scale: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -109,10 +109,12 @@ class Mapping:
     # layers
 
     def _depending(self) -> set[str]:
-        """What depends on the input's values; a tensor made in its likeness does not."""
+        """What depends on the input's values; a tensor made in its likeness, or with no elements, does not."""
         found = set(self.trace.inputs)
         for call in self.trace.calls:
-            if call.operator not in _LIKENESSES and any(name in found for name in call.reads):
+            if call.operator in _LIKENESSES or 0 in call.shape:
+                continue
+            if any(name in found for name in call.reads):
                 found.add(call.name)
         return found
 
@@ -217,10 +219,11 @@ class Mapping:
         waiting = list(names)
         while waiting:
             name = waiting.pop()
+            if name in self._varying:
+                continue
             if name in self.calls and name not in calls:
                 calls.add(name)
-                if self.calls[name].operator not in _LIKENESSES:
-                    waiting += self.calls[name].reads
+                waiting += self.calls[name].reads
             elif name in self.trace.origins:
                 origins.add(name)
         return origins, calls

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from archcost.importers.tracing import widths
 from archcost.importers.tracing.entries import Entry
 from archcost.importers.tracing.mapping import Mapping
 from archcost.spec.parts import INPUT
@@ -29,9 +30,11 @@ def written(layers: Mapping, header: Written) -> str:
 
     top: dict[str, Any] = {"name": header.name, "imported": _imported(header)}
     top["input"] = list(layers.sample(layers.input))
+    names = {layers.input: INPUT, **named(list(layers.entries.values()), list(layers.entries))}
+    if scaling := widths.applied(layers, names, header.kind):
+        top["scaling"] = scaling
     lines = [yaml.safe_dump(top, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None).rstrip()]
     lines.append("layers:")
-    names = {layers.input: INPUT, **named(list(layers.entries.values()), list(layers.entries))}
     before = layers.input
     for key, entry in layers.entries.items():
         lines.append(f"  - {_flow(_fields(key, entry, names, before))}")
@@ -52,6 +55,8 @@ def _imported(header: Written) -> dict[str, Any]:
 
 def _fields(key: str, entry: Entry, names: dict[str, str], before: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"name": names[key], **entry.draft.fields, **entry.draft.written}
+    if entry.draft.scale:
+        fields["scale"] = entry.draft.scale
     if entry.draft.sources != [before]:
         sources = [names[source] for source in entry.draft.sources]
         fields["from"] = sources[0] if len(sources) == 1 else sources

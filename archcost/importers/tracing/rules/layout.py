@@ -105,7 +105,9 @@ def _ones_only(shape: Shape, order: list[int]) -> bool:
 
 @rule("cat", "concat")
 def joined(mapping: Mapping, call: Call, owner: Call) -> Outcome:
-    refs = call.arguments["tensors"]
+    refs = [ref for ref in call.arguments["tensors"] if 0 not in mapping.shape(ref)]
+    if len(refs) == 1:
+        return Alias(refs[0].name)
     axis = axis_of(int(call.arguments.get("dim", 0)), len(call.shape)) + (0 if has_batch(call.shape) else 1)
     if axis < 0 or not all(has_batch(mapping.shape(ref)) == has_batch(call.shape) for ref in refs):
         return None

@@ -150,7 +150,7 @@ class _Evaluation:
 
     def _called(self, name: str, args: list[ast.expr]) -> Any:
         if name in ("channels", "features", "height", "width", "tokens"):
-            given = [name for arg in args if (name := _layer(arg)) is not None]
+            given = [layer for arg in args if (layer := _layer(arg)) is not None]
             if len(args) > 1 or len(given) < len(args):
                 raise ValueError(f"{name}() takes the name of a layer, or nothing")
             self.sized = True

@@ -36,6 +36,8 @@ class _Widths:
         self.producers = [key for key, entry in self.entries.items() if entry.draft.kind in PRODUCERS]
         self.multiples: dict[int, int] = {}
         """Of a slot, by its id: what its width must be a multiple of."""
+        self.defined: dict[int, str] = {}
+        """Of a slot, by its id: the first layer whose width is an expression; the others are as wide."""
         self.readers: dict[str, list[str]] = {}
         for key, entry in self.entries.items():
             for source in entry.draft.sources:
@@ -55,10 +57,13 @@ class _Widths:
                 said = family.rule(self.names[key], base, self._channels(key))
             if said is None and family.divisible and base % 8:
                 said = f"max(1, floor({base} * $alpha))"
+            if said != FIXED and id(slot) in self.defined:
+                said = self._size_of(self.defined[id(slot)])
             if said in (FIXED, GROW):
                 draft.scale = said
             elif said is not None:
                 draft.written["out"] = said
+                self.defined.setdefault(id(slot), key)
         return dict(_DIVISIBLE) if family.divisible else {}
 
     def _structural(self, key: str, slot: Slot, base: int) -> str | None:
@@ -66,11 +71,15 @@ class _Widths:
         if slot.fixed:
             return FIXED
         if slot.made is not None and slot.made[0] < self.order[key]:
-            axis = self.slots.axes[slot.made[1]]
-            size = "channels" if axis is None or axis.index == 0 else "features"
-            return f"{size}('{self.names[slot.made[1]]}')"
+            return self._size_of(slot.made[1])
         multiple = self.multiples.get(id(slot), 1)
         return f"round_to({base} * $alpha, {multiple})" if multiple > 1 else None
+
+    def _size_of(self, key: str) -> str:
+        """The width of a layer that stands before, by its name."""
+        axis = self.slots.axes[key]
+        size = "channels" if axis is None or axis.index == 0 else "features"
+        return f"{size}('{self.names[key]}')"
 
     def _groups(self) -> None:
         """Grouped convolutions: of one number of groups throughout, or of groups of one width."""

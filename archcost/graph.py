@@ -171,7 +171,7 @@ class _Builder(Expander):
         if attributes is None or len(inputs) != len(sources) or not self._fits(operator, shapes, item):
             return None
         op = operator(**attributes)
-        shape = self._shape(op, shapes, item)
+        shape = self._shape(op, shapes, item, f"`{name}`" if op.by_name else kind)
         if shape is None:
             return None
         if len(self.layers) >= MOST_LAYERS:
@@ -199,12 +199,14 @@ class _Builder(Expander):
                 return False
         return True
 
-    def _shape(self, op: Unary | Nary, shapes: tuple[TensorShape, ...], item: Item) -> TensorShape | None:
-        """The operator's output, if nothing is wrong with it."""
+    def _shape(
+        self, op: Unary | Nary, shapes: tuple[TensorShape, ...], item: Item, called: str
+    ) -> TensorShape | None:
+        """The operator's output, if nothing is wrong with it. called: how problems name it."""
         source: Any = shapes if isinstance(op, Nary) else shapes[0]
         wrong = False
         for condition, template, *values in op.problems(source):
-            said = "" if is_array(condition) or not condition else f"{op.kind}: {template.format(*values)}"
+            said = "" if is_array(condition) or not condition else f"{called}: {template.format(*values)}"
             wrong |= self.reject(condition, said, item.mark)
         if wrong and not op.steady:
             return None

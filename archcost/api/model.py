@@ -49,7 +49,23 @@ class Model:
         settings = self._merged(alpha, rho, resolution, parameters)
         need_device(mode, device)
         predictor = None if device is None else predictor_of(device, dtype, mode)
-        return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace, predictor=predictor)
+        document = self._traced_at(settings) or self.document
+        return Analysis(document, settle(document, **settings), batch, dtype, inplace, predictor=predictor)
+
+    def _traced_at(self, settings: Mapping[str, Any]) -> Document | None:
+        """An imported model that cannot be rescaled, traced anew at the one resolution asked for; else None."""
+        document = self.document
+        if settings["resolution"] is None or document.imported is None or document.file != document.imported.origin:
+            return None
+        if not document.imported.fixed and not any(item.kind == "traced" for item in document.items):
+            return None
+        sizes = settle(document, resolution=settings["resolution"], anew=True).resolution
+        if sizes is None or any(hasattr(size, "dtype") for size in sizes):
+            return None
+        from archcost.importers import resized
+
+        height, width = (int(size) for size in sizes)
+        return resized(document.file, height, width)
 
     def sweep(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,9 +29,15 @@ def imported(name: str, command: str = "") -> ModuleType:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What other code prints goes to standard error: standard output is for results."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    """What other code prints goes to standard error: standard output is for results. What it logs is left out: an
+    error that is raised says more."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def said(error: BaseException) -> str:

@@ -50,7 +50,7 @@ class Softplus(Activation):
 
 
 class SELU(Activation):
-    """ELU, scaled so that a deep network keeps its variance"""
+    """1.05 x where positive, else 1.76 (e^x - 1): a deep network keeps its variance"""
 
     __slots__ = ()
     kind: ClassVar[str] = "selu"

@@ -19,11 +19,12 @@ def _amount(number: int) -> Amount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traced(Nary):
-    """An operator that is fixed at the size it was traced at: what it reads and writes, and what that costs"""
+    """`reads` -> `sizes`: an operator known at the size that it was traced at alone;  macs = `macs`, params = `params`"""
 
     kind: ClassVar[str] = "traced"
     arity: ClassVar[tuple[int, int]] = (1, 100_000)
     ranks: ClassVar[tuple[int, int]] = (1, 64)
+    by_name: ClassVar[bool] = True
     operator: str = text("the operator's name where it came from")
     reads: tuple[tuple[int, ...], ...] = shapes("the shape of each input")
     sizes: tuple[int, ...] = shape("the output's shape")
@@ -41,7 +42,7 @@ class Traced(Nary):
         return not self.view
 
     def problems(self, xs: tuple[TensorShape, ...]) -> Iterator[Check]:
-        said = "`{}` is fixed at the size that it was traced at, {}; here it reads {}"
+        said = "`{}` cannot be rescaled: it is known as it was traced, at {}; here it reads {}"
         yield len(xs) != len(self.reads), "`{}` reads {} tensors; here {}", self.operator, len(self.reads), len(xs)
         for x, known in zip(xs, self.reads, strict=False):
             there = TensorShape(known)
@@ -68,7 +69,7 @@ class Traced(Nary):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant(Unary):
-    """[…] -> `sizes`: a tensor that does not depend on the input: a learned token, a table, or a further input"""
+    """[…] -> `sizes`: a tensor that no input changes (a token, a table), or a further input;  params = `params`"""
 
     kind: ClassVar[str] = "constant"
     ranks: ClassVar[tuple[int, int]] = (1, 64)

@@ -24,11 +24,15 @@ def compared(trace: Trace, again: Retrace, inputs: Sequence[Input]) -> tuple[Map
     if len(inputs) != 1 or len(inputs[0].sizes) != 3 or layers.first_fixed():
         return layers, "" if len(inputs) == 1 else "it has several inputs"
     channels, height, width = inputs[0].sizes
-    size = next(size for size in _ODD if size not in (height, width))
-    try:
-        other = Mapping(again([Input((channels, size, size), inputs[0].dtype)])).run()
-    except ArchcostError:
-        return layers, f"the model itself does not run at {size}×{size}, so only at {height}×{width} is it known"
+    odd = next(size for size in _ODD if size not in (height, width))
+    for size in (odd, height + 64):
+        try:
+            other = Mapping(again([Input((channels, size, size), inputs[0].dtype)])).run()
+            break
+        except ArchcostError:
+            continue
+    else:
+        return layers, f"the model itself does not run at another size, such as {height + 64}×{height + 64}"
     differing = layers.differing(other)
     if differing is None:
         return layers, f"the model takes another path at {size}×{size} than at {height}×{width}"

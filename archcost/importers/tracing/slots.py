@@ -6,6 +6,7 @@ makes a slot out of others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ class Slot:
     fixed: bool = False
     made: tuple[int, str] | None = None
     producers: list[str] = field(default_factory=list)
+    divisor: int = 1
+    """What splits it: its width must be a multiple."""
 
     def root(self) -> Slot:
         slot = self
@@ -150,6 +153,7 @@ class Slots:
         parts, root = entry.draft.fields["parts"], axis.slot.root()
         if len(root.parts) == parts and len({id(part.root()) for part in root.parts}) == 1:
             return Axis(axis.index, root.parts[0])
+        root.divisor = math.lcm(root.divisor, parts)
         half = self._halves.setdefault((id(root), parts), self._made(place, key, [root]))
         return Axis(axis.index, half)
 
@@ -188,6 +192,7 @@ def join(a: Slot, b: Slot) -> None:
         return
     b.parent = a
     a.producers += b.producers
+    a.divisor = math.lcm(a.divisor, b.divisor)
     a.made = min((made for made in (a.made, b.made) if made is not None), default=None)
     if a.fixed or b.fixed:
         _fix(a)

@@ -24,7 +24,7 @@ def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Trace:
     """The calls that one forward in eval mode makes. model: on the meta device. Raises what torch.export raises."""
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")
-        program = _exported(model, inputs)
+        program = torch.export.export(model, inputs, strict=False)
         identities = {name: id(p) for name, p in model.named_parameters(remove_duplicate=False)}
         elements = {id(p): p.numel() for p in model.parameters()}
         try:
@@ -32,16 +32,6 @@ def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Trace:
         except _WritesIntoView:
             program = program.run_decompositions({})
             return _Reader(program, identities, elements, functional=True).read()
-
-
-def _exported(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.export.ExportedProgram:
-    try:
-        return torch.export.export(model, inputs, strict=False)
-    except Exception as first:
-        try:
-            return torch.export.export(model, inputs, strict=True)
-        except Exception:
-            raise first from None
 
 
 class _Reader:

@@ -72,7 +72,7 @@ class _Widths:
             return FIXED
         if slot.made is not None and slot.made[0] < self.order[key]:
             return self._size_of(slot.made[1])
-        multiple = self.multiples.get(id(slot), 1)
+        multiple = math.lcm(self.multiples.get(id(slot), 1), slot.divisor)
         return f"round_to({base} * $alpha, {multiple})" if multiple > 1 else None
 
     def _size_of(self, key: str) -> str:

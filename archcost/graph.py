@@ -199,9 +199,7 @@ class _Builder(Expander):
                 return False
         return True
 
-    def _shape(
-        self, op: Unary | Nary, shapes: tuple[TensorShape, ...], item: Item, called: str
-    ) -> TensorShape | None:
+    def _shape(self, op: Unary | Nary, shapes: tuple[TensorShape, ...], item: Item, called: str) -> TensorShape | None:
         """The operator's output, if nothing is wrong with it. called: how problems name it."""
         source: Any = shapes if isinstance(op, Nary) else shapes[0]
         wrong = False

@@ -18,6 +18,7 @@ import time
 import types
 import warnings
 from collections import defaultdict
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 PROCESSES = 2
@@ -186,7 +187,7 @@ def main():
     given = parser.parse_args()
     package = load(given.source)
     chosen = given.models or names(given.source, package, "all" if given.all else "families")
-    out = open(given.out, "w") if given.out else sys.stdout  # noqa: SIM115
+    out = Path(given.out).open("w") if given.out else sys.stdout  # noqa: SIM115
     rows = []
     for row in surveyed(given.source, package, chosen):
         rows.append(row)

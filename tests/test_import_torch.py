@@ -363,7 +363,7 @@ def test_a_package_that_is_missing(run, monkeypatch, package):
 def test_large_models_take_little_memory(tmp_path):
     """Two billion parameters, 8 GB as float32: the process must not grow by a twentieth of that."""
     (tmp_path / "huge.py").write_text(
-        "from torch import nn\n\n\ndef model():\n    return nn.Sequential(*(nn.Linear(10000, 10000) for _ in range(20)))\n"
+        "from torch import nn\ndef model():\n    return nn.Sequential(*(nn.Linear(10000, 10000) for _ in range(20)))\n"
     )
     code = """
 import resource, sys
@@ -432,5 +432,7 @@ def test_a_spec_built_and_imported_costs_the_same(text):
     found = imported_spec(source, lambda: build_network(first.network), [Input(size)], "random")
     second = Model(read(found), {}).analyze()
     assert (second.macs, second.params, second.buffers) == (first.macs, first.params, first.buffers)
-    larger = Model(read(text), {}).analyze(resolution=40)
-    assert Model(read(found), {}).analyze(resolution=40).macs == larger.macs
+    document = read(found)
+    if not document.imported.fixed and all(item.kind != "traced" for item in document.items):
+        larger = Model(read(text), {}).analyze(resolution=40)
+        assert Model(document, {}).analyze(resolution=40).macs == larger.macs

@@ -95,10 +95,7 @@ EXAMPLES = {
         *(({"function": name, "by": 2.5}, TOKENS) for name in WITH_NUMBER),
     ],
     "prelu": [({}, MAP), ({"shared": False}, MAP), ({"shared": False}, TOKENS)],
-    **{
-        kind: [({}, MAP, MAP), ({}, MAP, (12, 1, 1), MAP)]
-        for kind in ("subtract", "divide", "minimum", "maximum")
-    },
+    **{kind: [({}, MAP, MAP), ({}, MAP, (12, 1, 1), MAP)] for kind in ("subtract", "divide", "minimum", "maximum")},
     "reduce": [
         ({"axes": [1]}, MAP),
         ({"axes": [0, 2], "function": "sum", "keep_dims": True}, MAP),

@@ -12,6 +12,7 @@ import click
 from archcost.analysis import DTYPE_ALIASES, DTYPES
 from archcost.errors import ArchcostError
 from archcost.spec import ranges
+from archcost.spec.parts import Document
 
 store_option = click.option(
     "--store", metavar="FILE", help="The store of measurements.  [default: $ARCHCOST_STORE, else in your data folder]"
@@ -47,9 +48,7 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     them as a part of their name, so that the command itself need not know."""
 
     @functools.wraps(command)
-    def with_models(
-        *args: Any, inputs: tuple[str, ...], arguments: tuple[str, ...], strict: bool, **given: Any
-    ) -> Any:
+    def with_models(*args: Any, inputs: tuple[str, ...], arguments: tuple[str, ...], strict: bool, **given: Any) -> Any:
         from archcost.importers.reference import with_options
 
         if inputs or arguments:
@@ -92,6 +91,7 @@ def _warned(spec: str) -> bool:
     from archcost.spec import document, ranges, zoo
 
     path = Path(spec)
+    found: Document | None
     if path.suffix in (".yaml", ".yml") and zoo.exists(path):
         found = document.read(path)
     else:
@@ -99,7 +99,9 @@ def _warned(spec: str) -> bool:
     if found is None or found.imported is None or not found.imported.partial:
         return False
     listed = ", ".join(found.imported.partial)
-    click.echo(f"warning: {found.name}: partial: nobody knows the multiply-adds of {listed}; they count as none", err=True)
+    click.echo(
+        f"warning: {found.name}: partial: nobody knows the multiply-adds of {listed}; they count as none", err=True
+    )
     return True
 
 

@@ -21,7 +21,9 @@ def imported(name: str, command: str = "") -> ModuleType:
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0]:
-            raise ArchcostError(f"{name} needs {error.name}, which is not installed: pip install {error.name}") from None
+            raise ArchcostError(
+                f"{name} needs {error.name}, which is not installed: pip install {error.name}"
+            ) from None
         raise ArchcostError(f"{name} is not installed: pip install {command or name}") from None
     except Exception as error:  # whatever a package can raise while it is loaded
         raise ArchcostError(f"{name} cannot be loaded: {said(error)}") from None

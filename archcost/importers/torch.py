@@ -13,7 +13,6 @@ from archcost.importers.packages import quiet, said
 from archcost.importers.reference import Input, Source
 from archcost.importers.tracing import build, failures
 from archcost.importers.tracing.graph import Trace
-from archcost.importers.tracing.mapping import Mapping as Layers
 from archcost.importers.tracing.probe import compared
 from archcost.importers.tracing.trace import trace
 from archcost.importers.tracing.writing import Written, written
@@ -70,9 +69,7 @@ def built(source: Source, make: Build) -> nn.Module:
 
 def traced(source: Source, model: nn.Module, inputs: Sequence[Input]) -> Trace:
     """The model's trace at these inputs. Raises ArchcostError."""
-    tensors = tuple(
-        torch.empty(1, *each.sizes, dtype=getattr(torch, each.dtype), device="meta") for each in inputs
-    )
+    tensors = tuple(torch.empty(1, *each.sizes, dtype=getattr(torch, each.dtype), device="meta") for each in inputs)
     try:
         with quiet(), torch.random.fork_rng(devices=[]):
             found = trace(model, tensors)

@@ -29,7 +29,9 @@ def text(source: Source) -> str:
     def build(**more: object) -> object:
         return builder(**{**given, **more})
 
-    other = {} if len(inputs[0].sizes) != 3 or inputs[0].sizes[1:] == (usual, usual) else {"image_size": inputs[0].sizes[1]}
+    other = (
+        {} if len(inputs[0].sizes) != 3 or inputs[0].sizes[1:] == (usual, usual) else {"image_size": inputs[0].sizes[1]}
+    )
     return imported_spec(source, build, inputs, source.name, other)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,9 +61,16 @@ class Reduce(nn.Module):
         if self.function == "norm":
             norm: Tensor = torch.linalg.vector_norm(x, dim=self.axes, keepdim=self.keep)
             return norm
-        function = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax, "min": torch.amin}[self.function]
-        y: Tensor = function(x, dim=self.axes, keepdim=self.keep)
+        y: Tensor = _REDUCTIONS[self.function](x, dim=self.axes, keepdim=self.keep)
         return y
+
+
+_REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "mean": torch.mean,
+    "sum": torch.sum,
+    "max": torch.amax,
+    "min": torch.amin,
+}
 
 
 class Slice(nn.Module):
@@ -85,8 +93,7 @@ class ScaledDotProduct(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         if q.ndim == 3:
-            found: Tensor = F.scaled_dot_product_attention(*(x.unsqueeze(1) for x in (q, k, v)))
-            return found.squeeze(1)
+            return F.scaled_dot_product_attention(q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1)).squeeze(1)
         return F.scaled_dot_product_attention(q, k, v, mask)
 
 

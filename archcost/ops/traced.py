@@ -19,7 +19,7 @@ def _amount(number: int) -> Amount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traced(Nary):
-    """`reads` -> `sizes`: an operator known at the size that it was traced at alone;  macs = `macs`, params = `params`"""
+    """`reads` -> `sizes`: an operator known only as it was traced, at one size;  macs = `macs`, params = `params`"""
 
     kind: ClassVar[str] = "traced"
     arity: ClassVar[tuple[int, int]] = (1, 100_000)
@@ -88,4 +88,3 @@ class Constant(Unary):
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("constant", {"sizes": self.sizes, "params": self.params, "macs": self.macs})
-

@@ -80,7 +80,8 @@ class HeaderReader(Reader):
         whole = isinstance(unused, int) and not isinstance(unused, bool) and unused >= 0
         if not texts or not whole or not isinstance(partial, list) or not all(isinstance(p, str) for p in partial):
             self.problem(
-                "`imported` has the texts `origin` and `fixed`, the number `unused_params`, the list `partial`", node.mark
+                "`imported` has the texts `origin` and `fixed`, the number `unused_params`, the list `partial`",
+                node.mark,
             )
             return
         self.document.imported = Imported(

@@ -21,7 +21,7 @@ def macs(call: Call, shape: ShapeOf) -> int | None:
         return 0
     if call.namespace == "aten":
         if call.operator in _PRODUCTS:
-            return _PRODUCTS[call.operator](call, shape)
+            return int(_PRODUCTS[call.operator](call, shape))
         if call.operator.removesuffix("_") in NONE or call.operator.removesuffix("_copy") in NONE:
             return 0
     return 0 if f"{call.namespace}.{call.operator}" in _NONE_ELSEWHERE else None
@@ -102,7 +102,8 @@ def _recurrent(call: Call, shape: ShapeOf) -> int:
 
 def _tensordot(call: Call, shape: ShapeOf) -> int:
     given = shape(call.arguments["self"])
-    return math.prod(call.shape) * math.prod(given[axis] for axis in call.arguments["dims_self"])
+    axes: list[int] = call.arguments["dims_self"]
+    return math.prod(call.shape) * math.prod(given[axis] for axis in axes)
 
 
 _PRODUCTS: dict[str, Callable[[Call, Any], int]] = {

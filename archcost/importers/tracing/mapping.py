@@ -6,13 +6,12 @@ or the call is written down as `traced`. So the sums are exact whatever a rule d
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from archcost.importers.tracing import arithmetic
 from archcost.importers.tracing.entries import Alias, Draft, Entry, evaluated, has_batch, sample
 from archcost.importers.tracing.graph import Call, Origin, Ref, Shape, Trace, references
 from archcost.importers.tracing.rules import RULES
-
 
 _LIKENESSES = frozenset(
     ("new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like")
@@ -81,11 +80,12 @@ class Mapping:
         """Whether all of these tensors begin with the batch."""
         return all(has_batch(self.shape(ref)) for ref in refs)
 
-    def is_constant(self, ref: Any) -> bool:
+    def is_constant(self, ref: Any) -> TypeGuard[Ref]:
         """Whether a tensor does not depend on the input."""
         return isinstance(ref, Ref) and ref.name not in self._varying
 
-    def is_varying(self, ref: Any) -> bool:
+    def is_varying(self, ref: Any) -> TypeGuard[Ref]:
+        """Whether a tensor does."""
         return isinstance(ref, Ref) and ref.name in self._varying
 
     def learned(self, ref: Ref) -> int:

@@ -64,8 +64,11 @@ class _Reader:
                 self._placeholder(node, *kinds[node.name])
             elif node.op == "output":
                 names = [spec.arg for spec in self.program.graph_signature.output_specs]
-                kept = [arg.name for arg, spec in zip(names, self.program.graph_signature.output_specs, strict=True)
-                        if spec.kind.name == "USER_OUTPUT" and hasattr(arg, "name")]
+                kept = [
+                    arg.name
+                    for arg, spec in zip(names, self.program.graph_signature.output_specs, strict=True)
+                    if spec.kind.name == "USER_OUTPUT" and hasattr(arg, "name")
+                ]
                 by_name = {each.name: each for each in self.program.graph.nodes}
                 found = [self.values[by_name[name]] for name in kept if name in by_name]
                 self.trace.outputs = list(dict.fromkeys(ref.name for ref in found if isinstance(ref, Ref)))
@@ -110,7 +113,7 @@ class _Reader:
             if self._written(node, target._schema):
                 name = name.removesuffix("_")
         else:
-            name = getattr(target, "_name", None) or getattr(target, "__name__", str(target))
+            name = str(getattr(target, "_name", "")) or getattr(target, "__name__", str(target))
             namespace = "higher_order" if isinstance(target, torch._ops.HigherOrderOperator) else "python"
             if name in _INLINED:
                 self._inline(node, _INLINED[name])
@@ -191,7 +194,7 @@ class _Reader:
         for arg, given in zip(schema.arguments, node.args, strict=False):
             if arg.alias_info is None or not arg.alias_info.is_write:
                 continue
-            for target in (given if isinstance(given, (list, tuple)) else [given]):
+            for target in given if isinstance(given, (list, tuple)) else [given]:
                 if isinstance(target, fx.Node):
                     if not self.functional and self._read_elsewhere(target, node):
                         raise _WritesIntoView

@@ -1,4 +1,4 @@
-"""What α does to each `out`: nothing to the classes, the same to channels that are added, whole groups to grouped ones."""
+"""What α does to each `out`: nothing to classes, the same to channels that are added, whole groups to grouped ones."""
 
 from __future__ import annotations
 

@@ -97,4 +97,8 @@ def named(entries: list[Entry], keys: list[str]) -> dict[str, str]:
 def _what(entry: Entry) -> str:
     if entry.draft.kind in ("traced", "constant"):
         return entry.call.operator.strip("_") or entry.draft.kind
-    return str(entry.draft.fields.get("function") or entry.draft.kind) if entry.draft.kind == "elementwise" else entry.draft.kind
+    return (
+        str(entry.draft.fields.get("function") or entry.draft.kind)
+        if entry.draft.kind == "elementwise"
+        else entry.draft.kind
+    )

@@ -26,9 +26,9 @@ def conv(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         return None
     if given.get("transposed"):
         return transposed(mapping, call, owner)
-    n, per_group, *kernel = mapping.shape(weight)
+    n, _, *kernel = mapping.shape(weight)
     stride, dilation = pair(given["stride"]), pair(given["dilation"])
-    edges = _edges(given["padding"], kernel, dilation)
+    edges: str | Edges = _edges(given["padding"], kernel, dilation)
     source, shape = x.name, mapping.sample(x)
     padded = mapping.maker(x)
     if padded is not None and edges == ((0, 0), (0, 0)):

@@ -69,7 +69,7 @@ def _learned(mapping: Mapping, kind: str, x: Ref, other: Ref) -> Draft | None:
     if any(size not in (1, full) for size, full in zip(known, shape, strict=True)) or not over:
         return None
     fields: dict[str, Any] = {"over": over}
-    if kind == "add" and len(over) == len(shape) or kind == "multiply" and over == [0]:
+    if (kind == "add" and len(over) == len(shape)) or (kind == "multiply" and over == [0]):
         fields = {}
     return Draft(_LEARNED[kind], fields, [x.name])
 

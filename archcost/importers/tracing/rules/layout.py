@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     *("unflatten", "lift", "resolve_conj", "resolve_neg"),
 )
 def view(mapping: Mapping, call: Call, owner: Call) -> Outcome:
-    x = call.arguments.get("self", call.arguments.get("input"))
+    x = call.arguments["self"] if "self" in call.arguments else call.arguments["input"]
     if not mapping.is_varying(x):
         return None
     before, after = mapping.sample(x), sample(call.shape)
@@ -130,7 +130,7 @@ def part(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         return None
     if owner.operator == "unbind":
         return Draft("select", {"index": index} if index else {}, [x.name]) if axis == 0 else None
-    if not has_batch(call.shape) == mapping.batched(x):
+    if has_batch(call.shape) != mapping.batched(x):
         return None
     dim = axis + (1 if mapping.batched(x) else 0)
     sizes = [shape[dim] for shape in owner.shapes]
@@ -174,7 +174,7 @@ def sliced(mapping: Mapping, call: Call, owner: Call) -> Outcome:
 
 @rule("channel_shuffle", "native_channel_shuffle")
 def shuffled(mapping: Mapping, call: Call, owner: Call) -> Outcome:
-    x = call.arguments.get("self", call.arguments.get("input"))
+    x = call.arguments["self"] if "self" in call.arguments else call.arguments["input"]
     return Draft("channel_shuffle", {"groups": int(call.arguments["groups"])}, [x.name])
 
 
@@ -186,7 +186,7 @@ _PADS = {"reflection_pad2d": "reflect", "replication_pad2d": "replicate"}
 def padded(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     given = call.arguments
     x = given["self"]
-    amounts = [int(amount) for amount in given.get("pad", given.get("padding"))]
+    amounts = [int(amount) for amount in (given["pad"] if "pad" in given else given["padding"])]
     mode = _PADS.get(call.operator) or _MODES.get(given.get("mode", "constant"), "")
     if not mapping.is_varying(x) or not mapping.batched(x) or not mode or len(mapping.shape(x)) != 4:
         return None

@@ -23,9 +23,7 @@ def batch_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         return None
     if not mapping.batched(x):
         return None
-    fields = {
-        name: False for name, tensor in (("gamma", given["weight"]), ("beta", given["bias"])) if tensor is None
-    }
+    fields = {name: False for name, tensor in (("gamma", given["weight"]), ("beta", given["bias"])) if tensor is None}
     return Draft("batch_norm", fields, [x.name])
 
 
@@ -72,7 +70,7 @@ def rms_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
 @rule("dropout", "feature_dropout", "alpha_dropout", "native_dropout")
 def dropout(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     given = call.arguments
-    x = given.get("input", given.get("self"))
+    x = given["input"] if "input" in given else given["self"]
     if given.get("train") or not mapping.is_varying(x):
         return None
     p = float(given["p"])

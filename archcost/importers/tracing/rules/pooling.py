@@ -52,7 +52,7 @@ def adaptive(mapping: Mapping, call: Call, owner: Call) -> Outcome:
 @rule("upsample_nearest2d", "upsample_bilinear2d")
 def resized(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     given = call.arguments
-    x = given.get("input", given.get("self"))
+    x = given["input"] if "input" in given else given["self"]
     if not mapping.is_varying(x) or not mapping.batched(x) or given.get("align_corners"):
         return None
     (height, width), (h, w) = call.shape[2:], mapping.shape(x)[2:]

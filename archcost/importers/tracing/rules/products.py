@@ -29,7 +29,7 @@ def linear(mapping: Mapping, call: Call, owner: Call) -> Outcome:
 @rule("matmul", "bmm", "mm")
 def matmul(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     given = call.arguments
-    a, b = given["self"], given.get("mat2", given.get("other"))
+    a, b = given["self"], given["other"] if "other" in given else given["mat2"]
     if not (mapping.is_varying(a) and mapping.is_varying(b)):
         return None
     flipped = _transposed(mapping, b)

@@ -1,8 +1,10 @@
-"""How many models import, how many exactly: `python tests/survey.py torchvision|timm [--all | --families | NAME…]`.
+"""How many models import, how many exactly.
+
+`python tests/survey.py torchvision|timm [--all | --families | --sample N | NAME…]`
 
 Each model is imported in a process of its own, with a limit of time and memory, and its spec's macs and parameters are
 held against torch's FlopCounterMode on the meta device and against sum(p.numel()). Rows go to standard output as
-lines of JSON, or to --out FILE; `--report FILE…` makes the tables of reports/coverage.md from such files.
+lines of JSON, or to --out FILE; `python tests/survey.py report FILE…` makes reports/coverage.md of such files.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import random
 import resource
 import signal
 import sys
@@ -177,16 +180,86 @@ def surveyed(source, package, chosen):
             process.join()
 
 
+ABOUT = """# Which models import
+
+Made by `python tests/survey.py torchvision --all`, `python tests/survey.py timm --families` and
+`python tests/survey.py timm --sample N`, each with `--out FILE`, then `python tests/survey.py report FILE…`.
+
+- *exact*: macs equal torch's FlopCounterMode on the meta device, and parameters with the unused ones
+  `sum(p.numel())`, to the unit;
+- *other resolutions*: the spec at another size equals a fresh trace there;
+- *other widths*: it exists at α 0.5 and 1.3;
+- *fixed from*: the first operators that hold at the traced size alone; such a model is traced anew for another size."""
+COLUMNS = ("family", "models", "imported", "exact", "other resolutions", "other widths", "fixed from", "missing")
+
+
+def report(rows):
+    """The tables of reports/coverage.md: what holds for each source, and for each of its families."""
+    lines = [ABOUT]
+    for source in ("torchvision", "timm"):
+        own = [row for row in rows if row["source"] == source]
+        if own:
+            lines += ["", f"## {source}", "", summary(own), "", *table(own)]
+    return "\n".join(lines) + "\n"
+
+
+def summary(rows):
+    count = tally(rows)
+    partial = sum(bool(row.get("partial")) for row in rows)
+    share = f"{100 * count['exact'] / len(rows):.1f} %"
+    seconds = sorted(row["seconds"] for row in rows if "seconds" in row)
+    return (
+        f"{len(rows)} models: {count['imported']} import, {count['exact']} ({share}) exactly, {partial} partial; "
+        f"{count['other resolutions']} rescale, {count['other widths']} widen. Process time of an import, with other "
+        f"work on the machine: {seconds[len(seconds) // 2]} s in the middle, {seconds[-1]} s at most."
+    )
+
+
+def tally(rows):
+    return {
+        "models": len(rows),
+        "imported": sum("error" not in row for row in rows),
+        "exact": sum(row.get("exact", False) for row in rows),
+        "other resolutions": sum(row.get("resolution_exact", False) for row in rows),
+        "other widths": sum(row.get("widens", False) for row in rows),
+    }
+
+
+def table(rows):
+    families = defaultdict(list)
+    for row in rows:
+        families[row["family"]].append(row)
+    lines = ["| " + " | ".join(COLUMNS) + " |", "| --- " + "| ---: " * 5 + "| --- | --- |"]
+    for name, members in sorted(families.items()):
+        fixed = {row["first_traced"].rpartition("(")[2].rstrip(")") for row in members if row.get("first_traced")}
+        missing = {f"partial: {', '.join(row['partial'])}" for row in members if row.get("partial")}
+        missing |= {row["error"].split("\n")[0][:100] for row in members if "error" in row}
+        missing |= {row["fixed"] for row in members if row.get("fixed")}
+        missing |= {f"{row['model']}: not exact" for row in members if row.get("exact") is False}
+        cells = [name, *tally(members).values(), ", ".join(sorted(fixed)), "; ".join(sorted(missing)).replace("|", "/")]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", choices=["torchvision", "timm"])
+    parser.add_argument("source", choices=["torchvision", "timm", "report"])
     parser.add_argument("models", nargs="*")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--families", action="store_true")
     parser.add_argument("--out")
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.source == "report":
+        lines = [line for file in given.models for line in Path(file).read_text().splitlines()]
+        rows = {(row["source"], row["model"]): row for row in map(json.loads, lines)}
+        print(report(list(rows.values())), end="")
+        return
     package = load(given.source)
-    chosen = given.models or names(given.source, package, "all" if given.all else "families")
+    chosen = given.models or names(given.source, package, "all" if given.all or given.sample else "families")
+    if given.sample:
+        chosen = random.Random(given.seed).sample(chosen, given.sample)
     out = Path(given.out).open("w") if given.out else sys.stdout  # noqa: SIM115
     rows = []
     for row in surveyed(given.source, package, chosen):

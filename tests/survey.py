@@ -129,12 +129,17 @@ def measured(source, package, name):
 def rescaled(source, package, name, model, size):
     """Whether another resolution is exact, and whether other widths exist."""
     found = {}
-    other = size[1] - 32 if size[1] > 64 else size[1] + 32
-    try:
-        macs, _ = witness(source, package, name, (size[0], other, other))
-        found["resolution_exact"] = model.analyze(resolution=other).macs == macs
-    except Exception as error:
-        found["resolution_exact"], found["resolution_error"] = False, str(error)[:300]
+    changes = (-32, -64, -31, 17, 96) if source == "torchvision" else (-32 if size[1] > 64 else 32,)
+    found["resolution_exact"] = True
+    for change in changes:
+        other = size[1] + change
+        try:
+            macs, params = witness(source, package, name, (size[0], other, other))
+            analysis = model.analyze(resolution=other)
+            same = (analysis.macs, analysis.params + model.document.imported.unused_params) == (macs, params)
+        except Exception as error:
+            same, found["resolution_error"] = False, f"at {other}: {error}"[:300]
+        found["resolution_exact"] &= same
     for alpha in ("0.5", "1.3"):
         try:
             model.analyze(alpha=alpha)
@@ -187,7 +192,7 @@ Made by `python tests/survey.py torchvision --all`, `python tests/survey.py timm
 
 - *exact*: macs equal torch's FlopCounterMode on the meta device, and parameters with the unused ones
   `sum(p.numel())`, to the unit;
-- *other resolutions*: the spec at another size equals a fresh trace there;
+- *other resolutions*: the spec at another size (torchvision: at five) equals a fresh count there;
 - *other widths*: it exists at α 0.5 and 1.3;
 - *fixed from*: the first operators that hold at the traced size alone; such a model is traced anew for another size."""
 COLUMNS = ("family", "models", "imported", "exact", "other resolutions", "other widths", "fixed from", "missing")

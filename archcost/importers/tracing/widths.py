@@ -62,7 +62,7 @@ class _Widths:
             if said in (FIXED, GROW):
                 draft.scale = said
             elif said is not None:
-                draft.written["out"] = said
+                draft.written["out"] = said.replace("channels()", "features()") if draft.kind == "linear" else said
                 self.defined.setdefault(id(slot), key)
         return dict(_DIVISIBLE) if family.divisible else {}
 

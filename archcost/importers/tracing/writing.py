@@ -24,14 +24,17 @@ class Written:
     kind: str
 
 
-def written(layers: Mapping, header: Written) -> str:
-    """The spec's text."""
+def written(layers: Mapping, header: Written, plain: bool = False) -> str:
+    """The spec's text. plain: every size as the number that it is here, none computed from others."""
     import yaml
 
     top: dict[str, Any] = {"name": header.name, "imported": _imported(header)}
     top["input"] = list(layers.sample(layers.input))
     names = {layers.input: INPUT, **named(list(layers.entries.values()), list(layers.entries))}
-    if scaling := widths.applied(layers, names, header.kind):
+    if plain:
+        for entry in layers.entries.values():
+            entry.draft.written = {}
+    elif scaling := widths.applied(layers, names, header.kind):
         top["scaling"] = scaling
     lines = [yaml.safe_dump(top, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None).rstrip()]
     lines.append("layers:")

@@ -63,7 +63,7 @@ def made(name):
 
 def counted(model, *sizes):
     """(macs, parameters) by torch, on the meta device."""
-    model = model.to("meta")
+    model = model.to("meta").requires_grad_(False)  # with gradients the counter's own bookkeeping fails on some
     with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter:
         model(*(torch.empty(1, *size) for size in sizes))
     return counter.get_total_flops() // 2, sum(p.numel() for p in model.parameters())

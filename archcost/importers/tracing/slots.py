@@ -141,11 +141,20 @@ class Slots:
         before = self.shape(entry.draft.sources[0])
         whole, length = before[axis.index], entry.draft.fields["length"]
         name = "channels" if axis.index == 0 else "features" if axis.index == len(before) - 1 else ""
-        if name:
+        start = entry.draft.fields.get("start", 0)
+        if name and start:
+            # As far as the next part begins, so that the parts of a tensor are the whole of it.
+            begin = f"{name}() * {start} // {whole}"
+            entry.draft.written |= {"start": begin, "length": f"{name}() * {start + length} // {whole} - {begin}"}
+        elif name:
             entry.draft.written["length"] = f"{name}() * {length} // {whole}"
-            if start := entry.draft.fields.get("start", 0):
-                entry.draft.written["start"] = f"{name}() * {start} // {whole}"
         return Axis(axis.index, self._made(place, key, [axis.slot]))
+
+    def grouped(self, place: int, key: str, entry: Entry, axis: Axis) -> Axis | None:
+        if axis.index == 0:
+            root = axis.slot.root()
+            root.divisor = math.lcm(root.divisor, int(entry.draft.fields["groups"]))
+        return axis
 
     def split(self, place: int, key: str, entry: Entry, axis: Axis) -> Axis | None:
         if entry.draft.fields.get("axis", 0) != axis.index:
@@ -179,6 +188,8 @@ _MOVES: dict[str, Callable[[Slots, int, str, Entry, Axis], Axis | None]] = {
     "select": Slots.select,
     "slice": Slots.slice,
     "split": Slots.split,
+    "group_norm": Slots.grouped,
+    "channel_shuffle": Slots.grouped,
     "concat": Slots.concat,
     "global_avg_pool": Slots.pooled,
     "global_max_pool": Slots.pooled,

@@ -17,8 +17,6 @@ from archcost.spec.names import unknown
 
 def text(source: Source) -> str:
     """The spec of an nn.Module, of a subclass of it, or of what a function returns."""
-    if not source.inputs:
-        raise ArchcostError(f"{source}: say what the model reads, without the batch: --input 3x224x224")
     imported("torch", "'archcost[torch]'")
     from archcost.importers.torch import imported_spec
 
@@ -26,6 +24,9 @@ def text(source: Source) -> str:
         found = _attribute(source)
         if not callable(found):
             raise ArchcostError(f"{source} is no model: a {type(found).__name__}; name an nn.Module or what makes one")
+
+        if not source.inputs:
+            raise ArchcostError(f"{source}: say what the model reads, without the batch: --input 3x224x224")
 
         def build(**more: object) -> object:
             from torch import nn

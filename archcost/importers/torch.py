@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -88,7 +90,8 @@ def traced(source: Source, model: nn.Module, inputs: Sequence[Input]) -> Trace:
     """The model's trace at these inputs. Raises ArchcostError."""
     tensors = tuple(torch.empty(1, *each.sizes, dtype=getattr(torch, each.dtype), device="meta") for each in inputs)
     try:
-        with quiet(), torch.random.fork_rng(devices=[]):
+        # torch prints the graph of what it cannot trace; the error says more
+        with quiet(), contextlib.redirect_stdout(io.StringIO()), torch.random.fork_rng(devices=[]):
             found = trace(model, tensors)
     except (Exception, SystemExit) as error:  # whatever a forward raises
         raise ArchcostError(f"{source}: {failures.explained(error, inputs)}") from None

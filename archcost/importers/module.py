@@ -23,7 +23,7 @@ def text(source: Source) -> str:
     with _current_directory():
         found = _attribute(source)
         if not callable(found):
-            raise ArchcostError(f"{source} is no model: a {type(found).__name__}; name an nn.Module or what makes one")
+            raise ArchcostError(f"{source} is no model but {type(found).__name__}; name an nn.Module or what makes one")
 
         if not source.inputs:
             raise ArchcostError(f"{source}: say what the model reads, without the batch: --input 3x224x224")

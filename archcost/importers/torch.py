@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import torch
@@ -91,7 +91,8 @@ def traced(source: Source, model: nn.Module, inputs: Sequence[Input]) -> Trace:
     tensors = tuple(torch.empty(1, *each.sizes, dtype=getattr(torch, each.dtype), device="meta") for each in inputs)
     try:
         # torch prints the graph of what it cannot trace; the error says more
-        with quiet(), contextlib.redirect_stdout(io.StringIO()), torch.random.fork_rng(devices=[]):
+        said_there = io.StringIO()
+        with quiet(), redirect_stdout(said_there), redirect_stderr(said_there), torch.random.fork_rng(devices=[]):
             found = trace(model, tensors)
     except (Exception, SystemExit) as error:  # whatever a forward raises
         raise ArchcostError(f"{source}: {failures.explained(error, inputs)}") from None

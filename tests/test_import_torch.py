@@ -329,7 +329,7 @@ MISTAKES = [
     ("mine:Plain", ["3xx8"], "write the sizes without the batch"),
     ("mine:Plain", ["3x8x8:int7"], "the dtype is one of"),
     ("mine:Plane", ["3x8x8"], "did you mean `Plain`?"),
-    ("mine:number", ["3x8x8"], "no model: a int"),
+    ("mine:number", ["3x8x8"], "no model but int"),
     ("mine:Outer", ["3x8x8"], "gives a Outer, no nn.Module"),
     ("nowhere.at_all:Plain", ["3x8x8"], "there is no module `nowhere`"),
     ("torchvision:resnet5", [], "did you mean `resnet50`?"),

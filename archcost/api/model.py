@@ -10,8 +10,7 @@ from typing import Any
 from archcost.api.devices import need_device, predictor_of, predictors
 from archcost.api.results import Analysis, Sweep, Validation
 from archcost.errors import ArchcostError
-from archcost.spec import document as _document
-from archcost.spec import ranges, zoo
+from archcost.spec import loading, ranges
 from archcost.spec.parts import Document
 from archcost.spec.settings import settle
 
@@ -52,8 +51,24 @@ class Model:
         settings = self._merged(alpha, rho, resolution, parameters)
         need_device(mode, device)
         predictor = None if device is None else predictor_of(device, dtype, mode)
-        settled = settle(self.document, **settings)
-        return Analysis(self.document, settled, batch, dtype, inplace, convention, predictor=predictor)
+        document = self._traced_at(settings) or self.document
+        settled = settle(document, **settings)
+        return Analysis(document, settled, batch, dtype, inplace, convention, predictor=predictor)
+
+    def _traced_at(self, settings: Mapping[str, Any]) -> Document | None:
+        """An imported model that cannot be rescaled, traced anew at the one resolution asked for; else None."""
+        document = self.document
+        if settings["resolution"] is None or document.imported is None or document.file != document.imported.origin:
+            return None
+        if not document.imported.fixed and not any(item.kind == "traced" for item in document.items):
+            return None
+        sizes = settle(document, resolution=settings["resolution"], anew=True).resolution
+        if sizes is None or any(hasattr(size, "dtype") for size in sizes):
+            return None
+        from archcost.importers import resized
+
+        height, width = (int(size) for size in sizes)
+        return resized(document.file, height, width)
 
     def sweep(
         self,
@@ -126,14 +141,12 @@ def _values(given: Any, what: str) -> list[Any]:
 
 
 def load(spec: str | Path) -> Model:
-    """A spec from a path or from the zoo, with optional settings: `mobilenetv1@alpha=0.5,resolution=160`.
+    """A spec from a path, from the zoo or from an importer, with optional settings: `mobilenetv1@alpha=0.5`,
+    `torchvision:resnet50@resolution=160`, `mypackage.models:build?input=3x224x224`.
 
     Raises ArchcostError where there is no such spec, SpecError where it has problems.
     """
-    if isinstance(spec, Path) or zoo.exists(Path(spec)):
-        return Model(_document.read(Path(spec)), {})
-    name, settings = ranges.reference(spec)
-    return Model(_document.read(zoo.find(name)), settings)
+    return Model(*loading.load(spec))
 
 
 def analyze(spec: str | Path, **settings: Any) -> Analysis:

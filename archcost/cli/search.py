@@ -73,6 +73,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--out", "folder", metavar="DIR", help="Write result.json, front.csv, pictures and winner.yaml there.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
+@options.importing_options
 def command(
     specs: tuple[str, ...], top: int, folder: str | None, form: str | None, output: str | None, **asked: Any
 ) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archcost.graph import INPUT, Network
-from archcost.live import modules
+from archcost.live import arithmetic, modules
 from archcost.ops.base import Recipe
 
 
@@ -48,8 +48,11 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> str:
     A part that nn.Module has already, such as `half`, or that a path cannot hold, gets an underscore.
     """
     path = [_part(part) for part in name.split(".")]
-    for part in path[:-1]:
-        root = root._modules.setdefault(part, nn.Module())  # type: ignore[assignment]
+    for place, part in enumerate(path[:-1]):
+        while type(root._modules.setdefault(part, nn.Module())) is not nn.Module:
+            part += "_"  # a layer has this name, and is no container
+        path[place] = part
+        root = root._modules[part]  # type: ignore[assignment]
     while path[-1] in root._modules:
         path[-1] += "_"
     root._modules[path[-1]] = module
@@ -91,10 +94,10 @@ def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
     return norm
 
 
-def _layer_norm(shape: tuple[int, ...], over: str, affine: bool) -> nn.Module:
+def _layer_norm(shape: tuple[int, ...], over: str, affine: bool, beta: bool) -> nn.Module:
     if over == "channels" and len(shape) > 1:
-        return modules.ChannelLayerNorm(shape[0], affine)
-    return nn.LayerNorm(list(shape) if over == "all" else shape[-1], elementwise_affine=affine)
+        return modules.ChannelLayerNorm(shape[0], affine, beta)
+    return nn.LayerNorm(list(shape) if over == "all" else shape[-1], elementwise_affine=affine, bias=beta)
 
 
 def _max_pool(margins: modules.Margins, kernel_size: Any, output_size: Any, **arguments: Any) -> nn.Module:
@@ -179,6 +182,23 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "resize": modules.Resize,
     "dropout": nn.Dropout,
     "stochastic_depth": modules.StochasticDepth,
+    "traced": arithmetic.Traced,
+    "constant": arithmetic.Constant,
+    "elementwise": arithmetic.Function,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "selu": nn.SELU,
+    "log_sigmoid": nn.LogSigmoid,
+    "hard_tanh": nn.Hardtanh,
+    "prelu": lambda slopes: nn.PReLU(slopes),
+    "subtract": lambda: arithmetic.Fold(torch.sub),
+    "divide": lambda: arithmetic.Fold(torch.div),
+    "minimum": lambda: arithmetic.Fold(torch.minimum),
+    "maximum": lambda: arithmetic.Fold(torch.maximum),
+    "reduce": arithmetic.Reduce,
+    "rms_norm": lambda features, affine: nn.RMSNorm(features, elementwise_affine=affine),
+    "slice": arithmetic.Slice,
+    "scaled_dot_product_attention": arithmetic.ScaledDotProduct,
 }
 
 __all__ = ["NetworkModule", "build_module", "build_network"]

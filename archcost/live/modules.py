@@ -59,9 +59,9 @@ class ValidAvgPool2d(nn.Module):
 class ChannelLayerNorm(nn.Module):
     """Layer norm over the first size of a sample: the channels at each position."""
 
-    def __init__(self, channels: int, affine: bool) -> None:
+    def __init__(self, channels: int, affine: bool, beta: bool) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(channels, elementwise_affine=affine)
+        self.norm = nn.LayerNorm(channels, elementwise_affine=affine, bias=beta)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.norm(x.movedim(1, -1))
@@ -69,11 +69,11 @@ class ChannelLayerNorm(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """Each channel times a learned number."""
+    """Each channel, or each entry of other axes, times a learned number."""
 
-    def __init__(self, channels: int, rank: int) -> None:
+    def __init__(self, sizes: tuple[int, ...]) -> None:
         super().__init__()
-        self.gamma = nn.Parameter(torch.ones(channels, *[1] * (rank - 1)))
+        self.gamma = nn.Parameter(torch.ones(sizes))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gamma

@@ -51,6 +51,8 @@ class Op(ABC):
     storage: ClassVar[Storage] = "own"
     steady: ClassVar[bool] = False
     """Whether its output's shape is right even where it has a problem."""
+    by_name: ClassVar[bool] = False
+    """Whether its problems name the layer, not the operator."""
     moves_data: ClassVar[bool] = True
     """Whether running it reads its input and writes its output (views and identities do not)."""
 

@@ -149,6 +149,11 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
         field, stride = (_axes(figure) for figure in (analysis.receptive_field, analysis.stride))
         found.append(("receptive field, stride", f"{field}, {stride} pixels"))
     found.append(("layers, longest path", f"{analysis.layer_count}, {analysis.longest_path}"))
+    imported = analysis.document.imported
+    if imported is not None:
+        found.append(("unused params (no output needs them)", counted(imported.unused_params)))
+        if imported.partial:
+            found.append(("partial: macs unknown of", ", ".join(imported.partial)))
     return found
 
 

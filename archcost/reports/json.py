@@ -27,6 +27,11 @@ def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None 
         "settings": settings(analysis),
         "totals": totals,
     }
+    imported = analysis.document.imported
+    if imported is not None:
+        totals["unused_params"] = imported.unused_params
+        data["imported"] = imported.origin
+        data["partial"] = list(imported.partial)
     if latency:
         data["latency"] = _latency(latency)
     if is_array(analysis.macs):

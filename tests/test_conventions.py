@@ -127,6 +127,8 @@ class TestTable:
 PADDED = "margins that torch's pools cannot have are a padding of its own before the pool, whose inputs are then more"
 TWICE = "without its padding in the mean, a pool of such margins is two pools"
 SHAPES = "operations on shapes that torch's export leaves in the graph"
+SHAPED = ("attention", "scaled_dot_product_attention", "class_token", "split", "channel_shuffle", "constant")
+UNEQUAL = "where keys and values differ in width torch has no kernel of its own, and the products are seen"
 
 
 def beyond(name, kind, fields):
@@ -136,8 +138,10 @@ def beyond(name, kind, fields):
         return TWICE
     if kind == "max_pool" and pads and fields.get("padding"):
         return PADDED
-    if name == "onnx_tool" and kind in ("attention", "class_token", "split", "channel_shuffle"):
+    if name == "onnx_tool" and kind in SHAPED:
         return SHAPES
+    if name == "ptflops_aten" and kind == "scaled_dot_product_attention":
+        return UNEQUAL
     return ""
 
 

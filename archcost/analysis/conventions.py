@@ -19,7 +19,7 @@ from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import INT64_MAX, Dim, Extremes, divided
 from archcost.errors import ArchcostError
 from archcost.graph import Layer, Network
-from archcost.ops.attention import Attention
+from archcost.ops.attention import Attention, ScaledDotProduct
 from archcost.ops.convolution import ConvTranspose2d
 from archcost.ops.normalization import LocalResponseNorm
 from archcost.spec.names import unknown
@@ -37,9 +37,10 @@ def _rows(layer: Layer) -> Amount:
 
 
 def _positions(layer: Layer) -> Amount:
-    """Softmax runs along the channels of a map, else along the last size: everything but that."""
-    x = layer.input_shapes[0]
-    return Amount.product(*(x[1:] if x.rank == 3 else x[:-1]))
+    """Softmax runs along the channels of a map, else along the last size, or as it says: everything but that."""
+    x, said = layer.input_shapes[0], getattr(layer.op, "axis", None)
+    along = (0 if x.rank == 3 else x.rank - 1) if said is None else said
+    return Amount.product(*x[:along], *x[along + 1 :])
 
 
 def _spread(layer: Layer) -> Amount:
@@ -71,9 +72,19 @@ def _scores(layer: Layer) -> Amount:
 
 
 def _score_elements(layer: Layer) -> Amount:
+    if isinstance(layer.op, ScaledDotProduct):
+        return Amount.product(*layer.input_shapes[0][:-1], layer.input_shapes[1][-2])
     if not isinstance(layer.op, Attention):
         return NOTHING
     return Amount.product(layer.op.heads, layer.input_shapes[0][0], layer.input_shapes[-1][0])
+
+
+def _mask_adds(layer: Layer) -> Amount:
+    return _score_elements(layer) if len(layer.inputs) == 4 else NOTHING
+
+
+def _keys(layer: Layer) -> Amount:
+    return Amount.product(*layer.input_shapes[1 if isinstance(layer.op, ScaledDotProduct) else -1])
 
 
 TERMS: dict[str, Callable[[Layer], Amount]] = {
@@ -92,7 +103,8 @@ TERMS: dict[str, Callable[[Layer], Amount]] = {
     "score_macs": _scores,
     "score_elements": _score_elements,
     "query_elements": lambda layer: Amount.product(*layer.input_shapes[0]),
-    "key_elements": lambda layer: Amount.product(*layer.input_shapes[-1]),
+    "key_elements": _keys,
+    "mask_adds": _mask_adds,
 }
 """What a rule may count: the terms of `Cost`, and
 
@@ -101,7 +113,8 @@ window_elements, window_rows: those in all windows of a pool. softmax_positions,
 softmax, a layer norm normalises. response_elements: the squares that a local response norm averages, padding included.
 output_grid_macs: a transposed convolution's macs if each weight worked at each output position; output_channel_macs:
 the same with its output channels in the place of the input's. score_macs: the part of attention that no linear layer
-holds; score_elements: what its softmax takes; query_elements, key_elements: its queries, its keys.
+holds; score_elements: what its softmax takes, mask_adds: those to which a mask is added; query_elements,
+key_elements: its queries, its keys.
 """
 
 
@@ -135,10 +148,14 @@ class Convention:
     remarks: Mapping[str, str]
     unknown: Mapping[str, str]
 
+    def rule(self, layer: Layer, network: Network) -> Rule | None:
+        """The rule for one layer; None where it has none."""
+        rules = self.rules.get(layer.kind, ())
+        return next((rule for rule in rules if _holds(rule.where, layer, network)), None)
+
     def amount(self, layer: Layer, network: Network) -> Amount | None:
         """What it counts in one layer; None where it has no rule."""
-        rules = self.rules.get(layer.kind, ())
-        rule = next((rule for rule in rules if _holds(rule.where, layer, network)), None)
+        rule = self.rule(layer, network)
         return None if rule is None else rule.amount(layer)
 
     def value(self, layer: Layer, network: Network) -> Dim | None:

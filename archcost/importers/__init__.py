@@ -10,11 +10,12 @@ import pkgutil
 from functools import lru_cache
 
 from archcost.errors import ArchcostError
+from archcost.importers.blueprint import Blueprint
 from archcost.importers.reference import Source, parse
 from archcost.spec import document, loading
 from archcost.spec.parts import Document
 
-_NOT_SOURCES = {"module", "reference", "torch", "packages"}
+_NOT_SOURCES = {"blueprint", "module", "reference", "torch", "packages"}
 SCHEMES = tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name not in _NOT_SOURCES))
 """The sources that have a name of their own, each a file or folder here."""
 
@@ -27,6 +28,16 @@ def text(source: Source) -> str:
     scheme = source.scheme if source.scheme in SCHEMES else "module"
     found: str = importlib.import_module(f"{__name__}.{scheme}").text(source)
     return found
+
+
+def blueprint(source: Source) -> Blueprint | None:
+    """How a model is made; None for a source whose models are no modules of PyTorch.
+
+    Raises ArchcostError where there is no such model.
+    """
+    scheme = source.scheme if source.scheme in SCHEMES else "module"
+    make = getattr(importlib.import_module(f"{__name__}.{scheme}"), "blueprint", None)
+    return None if make is None else make(source)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archcost.errors import ArchcostError
+from archcost.importers.blueprint import Blueprint
 from archcost.importers.packages import imported, quiet, said
 from archcost.importers.reference import Source
 from archcost.spec.names import unknown
@@ -17,23 +18,30 @@ from archcost.spec.names import unknown
 
 def text(source: Source) -> str:
     """The spec of an nn.Module, of a subclass of it, or of what a function returns."""
-    imported("torch", "'archcost[torch]'")
-    from archcost.importers.torch import imported_spec
+    with _current_directory():
+        plan = blueprint(source)
+        from archcost.importers.torch import imported_spec
 
+        return imported_spec(source, plan.build, plan.inputs, plan.name, plan.resized)
+
+
+def blueprint(source: Source) -> Blueprint:
+    """How the user's own code makes it."""
+    imported("torch", "'archcost[torch]'")
     with _current_directory():
         found = _attribute(source)
-        if not callable(found):
-            raise ArchcostError(f"{source} is no model but {type(found).__name__}; name an nn.Module or what makes one")
+    if not callable(found):
+        raise ArchcostError(f"{source} is no model but {type(found).__name__}; name an nn.Module or what makes one")
+    if not source.inputs:
+        raise ArchcostError(f"{source}: say what the model reads, without the batch: --input 3x224x224")
 
-        if not source.inputs:
-            raise ArchcostError(f"{source}: say what the model reads, without the batch: --input 3x224x224")
+    def build(**more: object) -> object:
+        from torch import nn
 
-        def build(**more: object) -> object:
-            from torch import nn
-
+        with _current_directory():
             return found if isinstance(found, nn.Module) else found(**source.values)
 
-        return imported_spec(source, build, source.inputs, source.name.rpartition(".")[2])
+    return Blueprint(build, source.inputs, source.name.rpartition(".")[2])
 
 
 @contextlib.contextmanager

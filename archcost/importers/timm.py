@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archcost.errors import ArchcostError
+from archcost.importers.blueprint import Blueprint
 from archcost.importers.packages import imported
 from archcost.importers.reference import Input, Source
 from archcost.spec.names import unknown
@@ -10,11 +11,18 @@ from archcost.spec.names import unknown
 
 def text(source: Source) -> str:
     """The spec of a timm model, at the input size of its own configuration unless the source says otherwise."""
+    plan = blueprint(source)
+    from archcost.importers.torch import imported_spec
+
+    return imported_spec(source, plan.build, plan.inputs, plan.name, plan.resized)
+
+
+def blueprint(source: Source) -> Blueprint:
+    """How timm makes it."""
     imported("torch", "'archcost[torch]'")
     timm = imported("timm")
     if not timm.is_model(source.name):
         raise ArchcostError(unknown("timm model", source.name.partition(".")[0], timm.list_models()))
-    from archcost.importers.torch import imported_spec
 
     def build(**more: object) -> object:
         return timm.create_model(source.name, pretrained=False, **{**source.values, **more})
@@ -22,7 +30,7 @@ def text(source: Source) -> str:
     usual = _input_size(timm, source.name)
     inputs = source.inputs or (Input(usual),)
     other = {} if inputs[0].sizes == usual or len(inputs[0].sizes) != 3 else {"img_size": inputs[0].sizes[1:]}
-    return imported_spec(source, build, inputs, source.name, other)
+    return Blueprint(build, inputs, source.name, other)
 
 
 def _input_size(timm: object, name: str) -> tuple[int, ...]:

@@ -1,0 +1,134 @@
+"""One counter on one model, in a process of its own: `main` is what that process runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import operator
+import os
+import pickle
+import signal
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archcost import graph, importers
+from archcost.errors import ArchcostError
+from archcost.importers.reference import Input, Source
+from archcost.spec import document
+from archcost.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+LONGEST = 300
+"""Characters of what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is counted: the model that a source names, or else the module that a spec at its settings describes."""
+
+    source: Source | None
+    file: str
+    text: str
+    settings: Settings
+    inputs: tuple[Input, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """module: where the counter's `count` is; threads: of torch; seconds: after which the process ends itself."""
+
+    module: str
+    subject: Subject
+    threads: int
+    seconds: float
+
+
+def main(job: str, answer: str) -> None:
+    """Reads a pickled `Job`; writes, as JSON, `figures` by convention as the counter gave them, or a `failure`."""
+    given: Job = pickle.loads(Path(job).read_bytes())
+    if hasattr(signal, "setitimer"):  # should the process that waits for this one be gone
+        signal.setitimer(signal.ITIMER_REAL, given.seconds)
+    dumps, replace, leave = json.dumps, os.replace, os._exit  # as they are now: counters patch what they like
+    try:
+        found: dict[str, Any] = {"figures": _figures(given)}
+    except BaseException as error:  # whatever a counter raises, SystemExit too
+        found = {"failure": _said(error)}
+    written = f"{answer}.part"
+    with open(written, "w", encoding="utf-8") as file:
+        file.write(dumps(found))
+    replace(written, answer)
+    leave(0)  # threads and exit hooks that a counter left must not hold this up
+
+
+def _figures(job: Job) -> dict[str, Any]:
+    import importlib
+
+    import torch
+
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(0)
+    model, inputs = ready(job.subject)
+    with torch.no_grad():
+        found = importlib.import_module(job.module).count(model, inputs)
+    return {name: _parts(value) for name, value in found.items()}
+
+
+def ready(subject: Subject) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """The model on the CPU in eval mode, and random inputs for it."""
+    import torch
+
+    inputs = tuple(_tensor(each) for each in subject.inputs)
+    plan = None if subject.source is None else importers.blueprint(subject.source)
+    if plan is None:
+        from archcost.live.build import build_network
+
+        read = document.parse(subject.text, subject.file)
+        return build_network(graph.build(read, subject.settings)), inputs
+    sys.path.append(str(Path.cwd()))  # modules of the user's own may be imported as late as in a forward
+    model: Any = plan.build()
+    if not isinstance(model, torch.nn.Module):
+        raise ArchcostError(f"{subject.source} gives a {type(model).__name__}, no nn.Module")
+    model.eval()
+    if plan.resized:
+        try:
+            with torch.no_grad():
+                model(*inputs)
+        except Exception:  # it refuses this size: some models must be told
+            model = plan.build(**plan.resized)
+    return model.eval(), inputs
+
+
+def _tensor(read: Input) -> Tensor:
+    import torch
+
+    kind: torch.dtype = getattr(torch, read.dtype)
+    return torch.rand(1, *read.sizes).to(kind) if kind.is_floating_point else torch.zeros(1, *read.sizes, dtype=kind)
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """A counter's answer: its figure, and what is to be known of it; `rubbish` where it is no number."""
+    value, note = value if isinstance(value, tuple) and len(value) == 2 else (value, "")
+    try:
+        whole = operator.index(value) if not isinstance(value, float) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        whole = None
+    if isinstance(value, bool) or whole is None or whole != value or whole < 0:
+        return {"rubbish": repr(value)[:LONGEST]}
+    return {"figure": whole, "note": str(note)[:LONGEST]}
+
+
+def _said(error: BaseException) -> str:
+    """An exception in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[0][:LONGEST] if lines else ""
+    return said if isinstance(error, ArchcostError) and said else f"{type(error).__name__}{': ' if said else ''}{said}"
+
+

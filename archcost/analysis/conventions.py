@@ -136,8 +136,8 @@ class Convention:
     """What one tool counts.
 
     unit: mac or flop, as the tool calls it; of: the tool and the version that the rules were checked on; differs:
-    what makes its figure another; remarks: by kind, what else the tool's own figure depends on; unknown: by kind, why
-    there is no rule.
+    what makes its figure another; remarks: by kind, what else the tool's own figure depends on, and otherwise, for some
+    of these, what it counts then; unknown: by kind, why there is no rule.
     """
 
     name: str
@@ -147,6 +147,7 @@ class Convention:
     rules: Mapping[str, tuple[Rule, ...]]
     remarks: Mapping[str, str]
     unknown: Mapping[str, str]
+    otherwise: Mapping[str, Rule]
 
     def rule(self, layer: Layer, network: Network) -> Rule | None:
         """The rule for one layer; None where it has none."""
@@ -252,8 +253,9 @@ def _convention(name: str, row: Mapping[str, Any]) -> Convention:
             rules.setdefault(kind, []).append(Rule(_terms(str(text)), where))
     unknown = {kind: text for kinds, text in row.get("unknown", {}).items() for kind in _listed(kinds)}
     remarks = {kind: text for kinds, text in row.get("remarks", {}).items() for kind in _listed(kinds)}
+    otherwise = {kind: Rule(_terms(str(text)), {}) for kind, text in row.get("otherwise", {}).items()}
     ordered = {kind: tuple(found) for kind, found in rules.items()}
-    return Convention(name, row["unit"], row["of"], row["differs"], ordered, remarks, unknown)
+    return Convention(name, row["unit"], row["of"], row["differs"], ordered, remarks, unknown, otherwise)
 
 
 def _listed(text: str) -> list[str]:

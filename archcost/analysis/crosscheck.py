@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import combinations, product
 from typing import Any, Literal
 
 from archcost.analysis import Analysis, conventions
+from archcost.analysis.causes import Cause, Term, causes_of, name_of
 from archcost.analysis.conventions import Convention
 from archcost.cost import Amount
 from archcost.graph import Layer, Network
 
 Verdict = Literal["equal", "explained", "differs", "no rule", "failed"]
-NAMES = {
-    **dict.fromkeys(("conv", "depthwise", "pointwise"), "convolutions"),
-    **dict.fromkeys(("add", "subtract", "multiply", "divide", "minimum", "maximum", "elementwise"), "arithmetic"),
-    "conv_transpose": "transposed convolutions",
-    "linear": "linear layers",
-    "matmul": "matrix products",
-    "scaled_dot_product_attention": "attention",
-}
-"""What terms call kinds of operators; pools are pooling, and the others go by their own names."""
 BIASES, SCORES = "biases", "products of attention"
-MOST_REMARKS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +25,6 @@ class Count:
     figure: int | None
     failure: str = ""
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A part of a count: so much beyond the macs, or, below zero, so much of them that is left out."""
-
-    name: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What accounts for a difference, to the unit: a remark, and how much of each term."""
-
-    remark: str
-    parts: tuple[Term, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +97,7 @@ def rows(network: Network, counts: Iterable[Count]) -> Iterator[Row]:
         parts = tuple(terms(convention, network))
         causes: tuple[Cause, ...] = ()
         if counted is not None and count.figure not in (None, counted):
-            causes = tuple(_causes(convention, network, count.figure - counted))  # type: ignore[operator]
+            causes = causes_of(convention, network, int(count.figure or 0) - counted)
         remarks, reasons = tuple(convention.notes(network)), tuple(convention.reasons(network))
         yield Row(count, convention, counted, parts, causes, remarks, reasons)
 
@@ -160,42 +133,6 @@ def _beyond(convention: Convention, layer: Layer, network: Network, factor: int)
     yield name_of(layer.kind), _value(rule.amount(layer)) - macs - biases - scores
 
 
-def name_of(kind: str) -> str:
-    return "pooling" if kind.endswith("_pool") else NAMES.get(kind, kind.replace("_", " "))
-
-
 def _value(amount: Amount) -> int:
     value: Any = amount.value
     return int(value)
-
-
-def _causes(convention: Convention, network: Network, difference: int) -> Iterator[Cause]:
-    """The remarks that account for a difference to the unit: kinds of operators that the counter saw not at all, or
-    once where the convention says twice. The fewest; none where the figures do not come out."""
-    kinds = _remarked(convention, network)
-    shares = (Fraction(1), Fraction(1, 2))
-    for size in range(1, len(kinds) + 1):
-        for chosen in combinations(kinds, size):
-            for parts in product(shares, repeat=size):
-                if -sum(part * kinds[kind] for kind, part in zip(chosen, parts, strict=True)) == difference:
-                    yield from _grouped(convention, kinds, dict(zip(chosen, parts, strict=True)))
-                    return
-
-
-def _remarked(convention: Convention, network: Network) -> dict[str, int]:
-    """What a convention counts in the kinds of operators that it has a remark on."""
-    found: dict[str, int] = {}
-    for layer in network.layers:
-        if layer.kind in convention.remarks:
-            value: Any = convention.value(layer, network)
-            found[layer.kind] = found.get(layer.kind, 0) + int(value)
-    largest = sorted((kind for kind, count in found.items() if count), key=lambda kind: -found[kind])
-    return {kind: found[kind] for kind in largest[:MOST_REMARKS]}
-
-
-def _grouped(convention: Convention, kinds: dict[str, int], chosen: dict[str, Fraction]) -> Iterator[Cause]:
-    by_remark: dict[str, list[Term]] = {}
-    for kind, part in chosen.items():
-        by_remark.setdefault(convention.remarks[kind], []).append(Term(name_of(kind), int(-part * kinds[kind])))
-    for remark, parts in by_remark.items():
-        yield Cause(remark, tuple(parts))

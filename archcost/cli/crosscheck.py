@@ -17,9 +17,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @options.spec_argument
 @options.settings_options
 @click.option("--only", multiple=True, metavar="NAME", help="Only this counter: thop, ptflops, …; repeatable.")
-@click.option(
-    "--time-limit", type=float, default=120.0, show_default=True, metavar="SECONDS", help="For each counter."
-)
+@click.option("--time-limit", type=float, default=120.0, show_default=True, metavar="SECONDS", help="For each counter.")
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Counters at once; each holds the model."
 )

@@ -37,7 +37,8 @@ def blueprint(source: Source) -> Blueprint | None:
     """
     scheme = source.scheme if source.scheme in SCHEMES else "module"
     make = getattr(importlib.import_module(f"{__name__}.{scheme}"), "blueprint", None)
-    return None if make is None else make(source)  # type: ignore[no-any-return]
+    found: Blueprint | None = None if make is None else make(source)
+    return found
 
 
 @lru_cache(maxsize=16)

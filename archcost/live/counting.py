@@ -10,7 +10,6 @@ import pickle
 import signal
 import sys
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,8 +59,7 @@ def main(job: str, answer: str) -> None:
     except BaseException as error:  # whatever a counter raises, SystemExit too
         found = {"failure": _said(error)}
     written = f"{answer}.part"
-    with open(written, "w", encoding="utf-8") as file:
-        file.write(dumps(found))
+    Path(written).write_text(dumps(found), encoding="utf-8")
     replace(written, answer)
     leave(0)  # threads and exit hooks that a counter left must not hold this up
 
@@ -130,5 +128,3 @@ def _said(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[0][:LONGEST] if lines else ""
     return said if isinstance(error, ArchcostError) and said else f"{type(error).__name__}{': ' if said else ''}{said}"
-
-

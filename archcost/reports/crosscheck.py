@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from archcost.analysis.crosscheck import Cause, Crosscheck, Row, Term
+from archcost.analysis.causes import Cause, Term
+from archcost.analysis.crosscheck import Crosscheck, Row
 from archcost.reports import csv as csv_report
 from archcost.reports import markdown as markdown_report
 from archcost.reports import table, units
@@ -54,7 +55,7 @@ def text(found: Crosscheck, width: int | None = None) -> str:
     parts += [table.narrowed(HEADER, lines, NUMERIC, width, LEAST), ""]
     for row in found.rows:
         first, *more = why(row)
-        parts.append(table.fitted("\n".join([first, *(f"  {line}" for line in more)]), width))
+        parts.append(table.fitted("\n".join([first, *(f"    {line}" for line in more)]), width))
     if found.absent:
         parts += ["", table.fitted(_absent(found), width)]
     return "\n".join(parts)
@@ -68,20 +69,17 @@ def markdown(found: Crosscheck) -> str:
 
 
 def why(row: Row) -> list[str]:
-    """What a figure is made of, and what accounts for a difference: the first line, then remarks."""
-    unit, name = row.convention.unit, row.count.convention
+    """What a figure is made of; then, a line each, what accounts for a difference, and what else is to be known."""
+    said = [f"{row.count.convention}: {_sum(row)}"]
     if row.counted is None:
-        said = [f"{name}: no rule: {'; '.join(row.reasons)}", f"the others come to {_sum(row)}"]
-    else:
-        said = [f"{name}: {_sum(row)}"]
+        said += [f"no rule: {reason}" for reason in row.reasons]
     if row.count.failure:
-        said.append(f"it gave no figure: {row.count.failure}")
-    elif row.verdict == "explained":
-        said += [f"it printed {units.count(row.count.figure)} {unit}: {_cause(cause)}" for cause in row.causes]
+        said.append(f"no figure: {row.count.failure}")
     elif row.verdict != "equal":
-        rest = units.signed(int(row.count.figure or 0) - row.known)
-        said.append(f"it printed {units.count(row.count.figure)} {unit}, {rest}")
-        said += [f"perhaps: {remark}" for remark in row.remarks]
+        said.append(_printed(row))
+        said += map(_cause, row.causes)
+        if not row.causes:
+            said += [f"perhaps: {remark}" for remark in row.remarks]
     if row.count.note:
         said.append(row.count.note)
     if row.other_version and row.verdict not in ("equal", "failed"):
@@ -89,11 +87,15 @@ def why(row: Row) -> list[str]:
     return said
 
 
-def _sum(row: Row) -> str:
-    """The terms as an equation.
+def _printed(row: Row) -> str:
+    figure = int(row.count.figure or 0)
+    beyond = " than this part" if row.counted is None else ""
+    more = figure - row.known
+    return f"it gives {units.count(figure)}, {units.count(abs(more))} {'more' if more > 0 else 'less'}{beyond}"
 
-    Each with all its digits, so that a reader can add them up.
-    """
+
+def _sum(row: Row) -> str:
+    """The terms as an equation, with all digits, so that a reader can add them up."""
     first, *others = row.terms
     said = f"{first.name} {units.count(first.count)}"
     for term in others:
@@ -102,7 +104,8 @@ def _sum(row: Row) -> str:
 
 
 def _cause(cause: Cause) -> str:
-    return f"{', '.join(f'{units.signed(part.count)} {part.name}' for part in cause.parts)}: {cause.remark}"
+    parts = ", ".join(f"{units.signed(part.count)} {part.name}" for part in cause.parts)
+    return f"{parts}: {cause.remark}"
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -64,28 +64,11 @@ def evaluated(
 ) -> Answer:
     """Where no more variants keep to the limits than the budget, all are evaluated, and the answer is exact; else
     Optuna proposes, among those that keep to them. Ctrl-C ends it with what there is."""
-    import numpy as np
-
-    costs = replace(question, constraints=replace(question.constraints, accuracy=None))
     asked = Evaluated(question, evaluate, watched)
-    stopped = "all that keep to the limits were evaluated"
     if sum(map(len, question.spaces)) <= LARGEST:
-        objectives = tuple(name for name in question.objectives if name != "accuracy") or ("macs",)
-        found = enumerate_all(costs.spaces, costs.constraints, objectives, costs.scale, costs.estimate)
-        table = found.candidates
-        if table is None or (found.feasible <= budget and len(table) == found.feasible):
-            try:
-                dear: Any = (
-                    [] if table is None else np.argsort(-table.macs, kind="stable")
-                )  # the likeliest winners first
-                for which, number in [] if table is None else zip(table.space[dear], table.number[dear], strict=True):
-                    asked(int(which), int(number))
-            except KeyboardInterrupt:
-                stopped = "interrupted"
-            found.candidates = None if table is None else _filled(table, asked, question)
-            if table is not None:
-                note(found.extremes, _filled(table, asked, costs) or table, question.constraints)
-            return asked.answer(found, stopped != "interrupted", seed, stopped)
+        known = _all(question, asked, budget, seed)
+        if known is not None:
+            return known
     from archcost.search.evolution import evolve
 
     found = evolve(
@@ -103,6 +86,28 @@ def evaluated(
     )
     stopped = "all evaluations are spent" if len(asked.known) >= budget else "it was interrupted or ran dry"
     return asked.answer(found, False, seed, stopped)
+
+
+def _all(question: Question, asked: Evaluated, budget: int, seed: int) -> Answer | None:
+    """The answer from all that keep to the limits on costs; None where they are more than the budget."""
+    import numpy as np
+
+    costs = replace(question, constraints=replace(question.constraints, accuracy=None))
+    objectives = tuple(name for name in question.objectives if name != "accuracy") or ("macs",)
+    found = enumerate_all(costs.spaces, costs.constraints, objectives, costs.scale, costs.estimate)
+    table, stopped = found.candidates, "all that keep to the limits were evaluated"
+    if table is None:
+        return asked.answer(found, True, seed, stopped)
+    if found.feasible > budget or len(table) < found.feasible:
+        return None
+    try:
+        for place in np.argsort(-table.macs, kind="stable"):  # the likeliest winners first
+            asked(int(table.space[place]), int(table.number[place]))
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    found.candidates = _filled(table, asked, question)
+    note(found.extremes, _filled(table, asked, costs) or table, question.constraints)
+    return asked.answer(found, stopped != "interrupted", seed, stopped)
 
 
 def _filled(table: Candidates, asked: Evaluated, question: Question) -> Candidates | None:

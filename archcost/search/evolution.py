@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,46 +61,60 @@ def evolve(
     Raises ArchcostError where Optuna is not installed, or the journal is broken or of another seed.
     """
     study = _study(objectives, seed, sampler, journal)
-    known: dict[tuple[int, int], Candidates | None] = {}
-    tried = 0
-
-    def costed(places: dict[str, int]) -> Candidates | None:
-        nonlocal tried
-        row = _known(known, spaces, places, scale, estimate)
-        if row is None or not _cheap(constraints, row):
-            return row
-        tried += 1
-        if evaluate is None:
-            return row
-        which = int(row.space[0]), int(row.number[0])
-        for name in ("accuracy", "accuracy_low", "accuracy_high"):
-            getattr(row, name)[:] = evaluate(*which)
-        return row
-
+    tried = _Tried(spaces, constraints, scale, estimate, evaluate)
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     study.sampler = _sampler(sampler, seed + len(finished))  # or it proposes again what it began with
     _same(study, spaces, objectives, seed, journal)
     try:
         for trial in finished:
             try:
-                costed(trial.params)
+                tried(trial.params)
             except (KeyError, IndexError, TypeError) as error:  # a trial without its values
                 raise _damaged(journal, error) from None
         last = PATIENCE * trials if trials is not None else len(finished) + PATIENCE_EVALUATING * evaluations
         for _ in range(len(finished), last):
-            if len(evaluate) >= evaluations if evaluate is not None else tried >= (trials or 0):
+            if len(evaluate) >= evaluations if evaluate is not None else tried.count >= (trials or 0):
                 break
             trial = study.ask()
-            row = costed(_suggested(trial, spaces))
+            row = tried(_suggested(trial, spaces))
             for name, limit in constraints.given():
                 trial.set_constraint(name, WORST if row is None else _violation(row, name, limit))
             values = [WORST] * len(objectives) if row is None else [float(row.minimised(o)[0]) for o in objectives]
             study.tell(trial, [WORST if value != value else value for value in values])
-            watched(tried)
+            watched(tried.count)
     except KeyboardInterrupt:
         pass
-    rows = [row for row in known.values() if row is not None]
-    return _told(rows, sum(map(len, spaces)), constraints, objectives)
+    return _told(tried.rows, sum(map(len, spaces)), constraints, objectives)
+
+
+@dataclass(eq=False)
+class _Tried:
+    """The variants that were proposed, each costed once, and evaluated where it keeps to the limits on costs. count: of
+    proposals that do."""
+
+    spaces: Sequence[Space]
+    constraints: Constraints
+    scale: Scale
+    estimate: Estimate
+    evaluate: Evaluate | None
+    count: int = 0
+    known: dict[tuple[int, int], Candidates | None] = field(default_factory=dict)
+
+    def __call__(self, places: dict[str, int]) -> Candidates | None:
+        """The variant at these places of its axes; None where it cannot exist."""
+        row = _known(self.known, self.spaces, places, self.scale, self.estimate)
+        if row is None or not _cheap(self.constraints, row):
+            return row
+        self.count += 1
+        if self.evaluate is not None:
+            accuracy = self.evaluate(int(row.space[0]), int(row.number[0]))
+            for name in ("accuracy", "accuracy_low", "accuracy_high"):
+                getattr(row, name)[:] = accuracy
+        return row
+
+    @property
+    def rows(self) -> list[Candidates]:
+        return [row for row in self.known.values() if row is not None]
 
 
 def _told(rows: list[Candidates], size: int, constraints: Constraints, objectives: Sequence[str]) -> Found:

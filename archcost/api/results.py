@@ -10,6 +10,9 @@ from archcost import analysis as _analysis
 from archcost.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcost.analysis.crosscheck import Crosscheck
     from archcost.analysis.difference import Difference
     from archcost.analysis.limits import Check
     from archcost.latency.prediction import Predictor
@@ -54,6 +57,15 @@ class Analysis(_analysis.Analysis):
         from archcost.api.limits import limits_of
 
         return check(self, limits_of(limits))
+
+    def crosscheck(self, only: Iterable[str] = (), **settings: Any) -> Crosscheck:
+        """Other counters' own figures for one model, beside what archcost makes of their conventions.
+
+        only: names of counters; settings: as `archcost.api.crosscheck.crosscheck` has them. Raises ArchcostError.
+        """
+        from archcost.api.crosscheck import crosscheck
+
+        return crosscheck(self, only, **settings)
 
     def diff(self, other: _analysis.Analysis) -> Difference:
         """What distinguishes this model (a) from another (b): totals, and layers matched by name and shape."""

@@ -54,7 +54,6 @@ def command(
     archcost crosscheck mypackage.models:build --input 3x224x224 --strict
     """
     from archcost.api import load
-    from archcost.api.crosscheck import crosscheck
     from archcost.reports import crosscheck as report
     from archcost.reports import json, table
 
@@ -67,7 +66,7 @@ def command(
             bar.length = of
             bar.update(1, name)
 
-        found = crosscheck(analysis, names, time_limit, jobs, progress)
+        found = analysis.crosscheck(names, time_limit=time_limit, at_once=jobs, progress=progress)
     if form == "json":
         text = json.dumps(report.data(found))
     elif form == "csv":

@@ -70,7 +70,7 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     for option in (
-        click.option("--strict", is_flag=True, help="Exit code 1 where an imported model's counts are partial."),
+        click.option("--strict", is_flag=True, help="Exit code 1 where counts are partial, or fail to agree."),
         click.option(
             "--kwargs",
             "arguments",

@@ -15,7 +15,7 @@ from archcost.importers.reference import Source, parse
 from archcost.spec import document, loading
 from archcost.spec.parts import Document
 
-_NOT_SOURCES = {"blueprint", "module", "reference", "torch", "packages"}
+_NOT_SOURCES = {"blueprint", "module", "reference", "runnable", "torch", "packages"}
 SCHEMES = tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name not in _NOT_SOURCES))
 """The sources that have a name of their own, each a file or folder here."""
 

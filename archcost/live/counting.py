@@ -8,42 +8,34 @@ import operator
 import os
 import pickle
 import signal
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archcost import graph, importers
+from archcost import graph
 from archcost.errors import ArchcostError
-from archcost.importers.reference import Input, Source
 from archcost.spec import document
 from archcost.spec.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
+Make: TypeAlias = "Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]"
+"""Called in the counter's process, where it comes pickled: a function of a module, with arguments."""
 LONGEST = 300
 """Characters of what went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is counted: the model that a source names, or else the module that a spec at its settings describes."""
-
-    source: Source | None
-    file: str
-    text: str
-    settings: Settings
-    inputs: tuple[Input, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
-    """module: where the counter's `count` is; threads: of torch; seconds: after which the process ends itself."""
+    """module: where the counter's `count` is; make: gives the model and its inputs; threads: of torch; seconds: after
+    which the process ends itself."""
 
     module: str
-    subject: Subject
+    make: Make
     threads: int
     seconds: float
 
@@ -53,6 +45,7 @@ def main(job: str, answer: str) -> None:
     given: Job = pickle.loads(Path(job).read_bytes())
     if hasattr(signal, "setitimer"):  # should the process that waits for this one be gone
         signal.setitimer(signal.ITIMER_REAL, given.seconds)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it may say more than a disk holds
     dumps, replace, leave = json.dumps, os.replace, os._exit  # as they are now: counters patch what they like
     try:
         found: dict[str, Any] = {"figures": _figures(given)}
@@ -73,42 +66,20 @@ def _figures(job: Job) -> dict[str, Any]:
     logging.disable(logging.CRITICAL)
     torch.set_num_threads(job.threads)
     torch.manual_seed(0)
-    model, inputs = ready(job.subject)
+    model, inputs = job.make()
     with torch.no_grad():
         found = importlib.import_module(job.module).count(model, inputs)
     return {name: _parts(value) for name, value in found.items()}
 
 
-def ready(subject: Subject) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """The model on the CPU in eval mode, and random inputs for it."""
+def described(file: str, text: str, settings: Settings) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """The module that a spec at its settings describes, on the CPU in eval mode, and a random input for it."""
     import torch
 
-    inputs = tuple(_tensor(each) for each in subject.inputs)
-    plan = None if subject.source is None else importers.blueprint(subject.source)
-    if plan is None:
-        from archcost.live.build import build_network
+    from archcost.live.build import build_network
 
-        read = document.parse(subject.text, subject.file)
-        return build_network(graph.build(read, subject.settings)), inputs
-    sys.path.append(str(Path.cwd()))  # modules of the user's own may be imported as late as in a forward
-    model: Any = plan.build()
-    if not isinstance(model, torch.nn.Module):
-        raise ArchcostError(f"{subject.source} gives a {type(model).__name__}, no nn.Module")
-    model.eval()
-    if plan.resized:
-        try:
-            with torch.no_grad():
-                model(*inputs)
-        except Exception:  # it refuses this size: some models must be told
-            model = plan.build(**plan.resized)
-    return model.eval(), inputs
-
-
-def _tensor(read: Input) -> Tensor:
-    import torch
-
-    kind: torch.dtype = getattr(torch, read.dtype)
-    return torch.rand(1, *read.sizes).to(kind) if kind.is_floating_point else torch.zeros(1, *read.sizes, dtype=kind)
+    network = graph.build(document.parse(text, file), settings)
+    return build_network(network), (torch.rand(1, *network.input_shape),)
 
 
 def _parts(value: Any) -> dict[str, Any]:

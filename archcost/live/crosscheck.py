@@ -16,48 +16,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archcost.analysis import Analysis
 from archcost.analysis.crosscheck import Count
 from archcost.errors import ArchcostError
-from archcost.importers.reference import Input, Source, parse
 from archcost.live.counters import Counter
-from archcost.live.counting import Job, Subject
+from archcost.live.counting import Job, Make
 
 POLL_SECONDS = 0.02
 GRACE_SECONDS = 30.0
 """After its time limit, and this, a process ends itself, should nobody be there to end it."""
-_RUN = "import sys; sys.path.append(sys.argv[1]); from archcost.live.counting import main; main(*sys.argv[2:])"
+_RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import archcost
+del sys.path[0]
+from archcost.live.counting import main
+main(*sys.argv[2:])
+"""
+"""This very package, and then whatever else the interpreter finds by itself."""
 _ROOT = str(Path(__file__).resolve().parents[2])
-"""Where this package is, be it installed or not."""
 _QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def subject(analysis: Analysis) -> Subject:
-    """What the counters run: the model itself where the analysis is of one that was imported, as it is; else the
-    module that the spec describes."""
-    document, settings = analysis.document, analysis.settings
-    source = _source(analysis)
-    inputs = (Input(tuple(int(size) for size in analysis.network.input_shape)), *(source.inputs[1:] if source else ()))
-    if source is not None:
-        first = source.inputs[0].dtype if source.inputs else inputs[0].dtype
-        inputs = (Input(inputs[0].sizes, first), *inputs[1:])
-        source = Source(source.scheme, source.name, inputs, source.arguments)
-    return Subject(source, document.file, document.text, settings, inputs)
-
-
-def _source(analysis: Analysis) -> Source | None:
-    document, settings = analysis.document, analysis.settings
-    imported = document.imported
-    if imported is None or document.file != imported.origin or settings.alpha != 1 or settings.parameters:
-        return None
-    from archcost import importers
-
-    found = parse(imported.origin)
-    return found if found is not None and importers.blueprint(found) is not None else None
-
-
 def counted(
-    subject: Subject,
+    make: Make,
     counters: Sequence[Counter],
     time_limit: float,
     at_once: int = 1,
@@ -65,11 +46,9 @@ def counted(
 ) -> list[Count]:
     """What each counter says, in the order of `counters`; those that fail say why.
 
-    time_limit: seconds for each, its start and the making of the model included. progress: called with the name of
-    each that is done.
+    make: gives the model and its inputs, in each counter's process. time_limit: seconds for each, its start and the
+    making of the model included. progress: called with the name of each that is done.
     """
-    if subject.source is None:
-        _check_buildable(subject)
     found: dict[str, list[Count]] = {}
     waiting = list(counters)
     running: list[_Process] = []
@@ -78,7 +57,7 @@ def counted(
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
-                    running.append(_Process.started(waiting.pop(0), subject, Path(folder), time_limit, threads))
+                    running.append(_Process.started(waiting.pop(0), make, Path(folder), time_limit, threads))
                 for process in [process for process in running if process.over]:
                     running.remove(process)
                     found[process.counter.name] = list(process.counts())
@@ -88,15 +67,6 @@ def counted(
             for process in running:
                 process.end()
     return [count for counter in counters for count in found[counter.name]]
-
-
-def _check_buildable(subject: Subject) -> None:
-    """Raises ArchcostError for a spec that only knows the traced cost of an operator."""
-    from archcost import graph
-    from archcost.live.build import build_network
-    from archcost.spec import document
-
-    build_network(graph.build(document.parse(subject.text, subject.file), subject.settings), "meta")
 
 
 @dataclass(eq=False)
@@ -111,19 +81,20 @@ class _Process:
     late: bool = False
 
     @classmethod
-    def started(cls, counter: Counter, subject: Subject, folder: Path, time_limit: float, threads: int) -> _Process:
+    def started(cls, counter: Counter, make: Make, folder: Path, time_limit: float, threads: int) -> _Process:
         own = folder / counter.name
         own.mkdir()
         job, answer = own / "job", own / "answer"
-        job.write_bytes(pickle.dumps(Job(counter.module, subject, threads, time_limit + GRACE_SECONDS)))
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-c", _RUN, _ROOT, str(job), str(answer)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **_QUIET, "TMPDIR": str(own)},
-            start_new_session=True,  # so that what it starts ends with it
-        )
+        job.write_bytes(pickle.dumps(Job(counter.module, make, threads, time_limit + GRACE_SECONDS)))
+        with (own / "said").open("wb") as said:
+            child = subprocess.Popen(
+                [sys.executable, "-P", "-c", _RUN, _ROOT, str(job), str(answer)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env={**os.environ, **_QUIET, "TMPDIR": str(own)},
+                start_new_session=True,  # so that what it starts ends with it
+            )
         return cls(counter, child, answer, time_limit, time.monotonic())
 
     @property
@@ -158,7 +129,9 @@ class _Process:
         try:
             found: Mapping[str, Any] = json.loads(self.answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {"failure": f"its process {_ending(self.child.returncode)} without a figure"}
+            said = (self.answer.parent / "said").read_text(encoding="utf-8", errors="replace").split("\n")
+            last = next((f": {line.strip()}" for line in reversed(said) if line.strip()), "")
+            return {"failure": f"its process {_ending(self.child.returncode)} without a figure{last}"}
         return found
 
 

@@ -15,7 +15,8 @@ from archcost.reports.json import settings
 
 HEADER = ["counter", "version", "unit", "its figure", "archcost", "difference", "verdict"]
 NUMERIC = [False, False, False, True, True, True, False]
-LEAST = ["version", "unit"]
+LEAST = ["version", "unit", "difference", "archcost"]
+FIRM = "\N{NO-BREAK SPACE}"
 CSV = (
     *("counter", "version", "unit", "verdict", "figure", "archcost", "difference", "terms", "causes", "failure"),
     *("note", "reasons", "remarks"),
@@ -54,8 +55,9 @@ def text(found: Crosscheck, width: int | None = None) -> str:
     parts = [table.fitted(f"{title(found.analysis)}\n{_subject(found)}", width)]
     parts += [table.narrowed(HEADER, lines, NUMERIC, width, LEAST), ""]
     for row in found.rows:
-        first, *more = why(row)
-        parts.append(table.fitted("\n".join([first, *(f"    {line}" for line in more)]), width))
+        first, *more = why(row, FIRM)
+        said = "\n".join([first, *(f"    {line}" for line in more)])
+        parts.append(table.fitted(said, width).replace(FIRM, " "))
     if found.absent:
         parts += ["", table.fitted(_absent(found), width)]
     return "\n".join(parts)
@@ -68,9 +70,12 @@ def markdown(found: Crosscheck) -> str:
     return f"## {title(found.analysis)}\n\n{_subject(found)}\n\n{listed}{absent}"
 
 
-def why(row: Row) -> list[str]:
-    """What a figure is made of; then, a line each, what accounts for a difference, and what else is to be known."""
-    said = [f"{row.count.convention}: {_sum(row)}"]
+def why(row: Row, space: str = " ") -> list[str]:
+    """What a figure is made of; then, a line each, what accounts for a difference, and what else is to be known.
+
+    space: between a term's words, which no line break should part.
+    """
+    said = [f"{row.count.convention}: {_sum(row, space)}"]
     if row.counted is None:
         said += [f"no rule: {reason}" for reason in row.reasons]
     if row.count.failure:
@@ -94,13 +99,12 @@ def _printed(row: Row) -> str:
     return f"it gives {units.count(figure)}, {units.count(abs(more))} {'more' if more > 0 else 'less'}{beyond}"
 
 
-def _sum(row: Row) -> str:
+def _sum(row: Row, space: str) -> str:
     """The terms as an equation, with all digits, so that a reader can add them up."""
-    first, *others = row.terms
-    said = f"{first.name} {units.count(first.count)}"
-    for term in others:
-        said += f" {'+' if term.count > 0 else '−'} {term.name} {units.count(abs(term.count))}"
-    return f"{units.count(row.known)} {row.convention.unit} = {said}"
+    first, *others = (f"{term.name} {units.count(abs(term.count))}".replace(" ", space) for term in row.terms)
+    signs = ("+" if term.count > 0 else "−" for term in row.terms[1:])
+    more = "".join(f" {sign}{space}{term}" for sign, term in zip(signs, others, strict=True))
+    return f"{units.count(row.known)} {row.convention.unit} = {first}{more}"
 
 
 def _cause(cause: Cause) -> str:
@@ -145,7 +149,8 @@ def _cells(row: Row) -> list[str]:
 
 def _subject(found: Crosscheck) -> str:
     macs = f"macs {units.count(found.analysis.macs)}, flops {units.count(found.analysis.flops)}"
-    return f"{macs}. Run: {found.source or 'the module that archcost builds of the spec'}, batch 1, eval mode."
+    ran = found.source or "the module that archcost builds of the spec"
+    return f"{macs}. The counters ran {ran}, batch 1, in eval mode."
 
 
 def _absent(found: Crosscheck) -> str:

@@ -40,8 +40,8 @@ def grid(
     if sizes[0] is not None:
         heights, widths = (np.array([size[axis] for size in sizes if size])[None, :] for axis in (0, 1))
         resolution = (heights, heights if (heights == widths).all() else widths)
-    alpha = _fractions([settings.alpha for settings in single])
-    column = dims.Ratio(alpha.numerator[:, None], alpha.denominator)  # type: ignore[index]
+    numerators, denominator = _fractions([settings.alpha for settings in single])
+    column = dims.Ratio(numerators[:, None], denominator)
     return Settings(column, resolution, single[0].parameters)
 
 
@@ -128,7 +128,8 @@ def at(together: Joint, numbers: Any, shaped: Callable[[Any], Any] = lambda valu
     found: dict[str, Any] = {}
     for (name, values), place in zip(together.items(), places, strict=True):
         if isinstance(values, dims.Ratio):
-            found[name] = dims.Ratio(shaped(values.numerator[place]), values.denominator)  # type: ignore[index]
+            numerators: Any = values.numerator
+            found[name] = dims.Ratio(shaped(numerators[place]), values.denominator)
         else:
             found[name] = shaped(values[place])
     return found
@@ -140,7 +141,8 @@ def combinations(together: Joint) -> int:
 
 
 def _length(values: Any) -> int:
-    return len(dims.parts(values)[0])  # type: ignore[arg-type]
+    numerators: Any = dims.parts(values)[0]
+    return len(numerators)
 
 
 def _array(values: Sequence[Any]) -> Any:
@@ -149,14 +151,14 @@ def _array(values: Sequence[Any]) -> Any:
 
     kinds = {type(value) for value in values}
     if kinds <= {int, dims.Ratio} and dims.Ratio in kinds:
-        return _fractions(values)
+        return dims.Ratio(*_fractions(values))
     return np.array(values) if len(kinds) == 1 and kinds <= {int, bool, str} else None
 
 
-def _fractions(values: Sequence[Any]) -> dims.Ratio:
-    """Exact numbers over their least common denominator."""
+def _fractions(values: Sequence[Any]) -> tuple[Any, int]:
+    """Exact numbers as an array of numerators and their least common denominator."""
     import numpy as np
 
     pairs: list[tuple[Any, Any]] = [dims.parts(value) for value in values]
     common = math.lcm(*(d for _, d in pairs))
-    return dims.Ratio(np.array([n * (common // d) for n, d in pairs], np.int64), common)
+    return np.array([n * (common // d) for n, d in pairs], np.int64), common

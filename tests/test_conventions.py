@@ -108,7 +108,7 @@ class TestTable:
     @pytest.mark.parametrize("name", NAMES)
     def test_conditions_name_fields_and_the_last_rule_has_none(self, name):
         for kind, rules in conventions.find(name).rules.items():
-            fields = {field.name for field in dataclasses.fields(OPERATORS[kind])} | {"after", "square"}
+            fields = {field.name for field in dataclasses.fields(OPERATORS[kind])} | {"after", "square", "does"}
             assert all(set(rule.where) <= fields for rule in rules), kind
             assert all(rule.where for rule in rules[:-1]), f"{name}: rules of {kind} that are never reached"
 

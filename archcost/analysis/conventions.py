@@ -117,11 +117,36 @@ holds; score_elements: what its softmax takes, mask_adds: those to which a mask 
 key_elements: its queries, its keys.
 """
 
+DOES = {
+    "moves": frozenset(
+        (
+            *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "permute"),
+            *("transpose", "t", "movedim", "select", "slice", "narrow", "split", "chunk", "unbind", "getitem", "roll"),
+            *(
+                "index",
+                "index_select",
+                "gather",
+                "cat",
+                "stack",
+                "repeat",
+                "flip",
+                "clone",
+                "contiguous",
+                "pad",
+                "alias",
+            ),
+        )
+    ),
+    "sums": frozenset(("add", "sub", "rsub")),
+    "products": frozenset(("mul", "div")),
+}
+"""What a traced operator does, by torch's name for it: moves elements, adds or multiplies them one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """terms: name -> coefficient; where: what the operator's fields must be for it to hold, and `square` (its kernel is
-    one number) and `after` (see `_before`)."""
+    one number), `after` (see `_before`) and `does` (see `DOES`)."""
 
     terms: Mapping[str, int]
     where: Mapping[str, str]
@@ -203,6 +228,8 @@ def _holds(where: Mapping[str, str], layer: Layer, network: Network) -> bool:
     def said(name: str) -> str:
         if name == "after":
             return _before(layer, network)
+        if name == "does":
+            return next((does for does, names in DOES.items() if getattr(layer.op, "operator", "") in names), "other")
         value = _square(layer.op) if name == "square" else getattr(layer.op, name, None)
         return "x".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 

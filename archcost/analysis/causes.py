@@ -24,9 +24,10 @@ NAMES = {
 }
 """What terms call kinds of operators; pools are pooling, and the others go by their own names."""
 PROJECTIONS = "projections"
-UNSEEN_PROJECTIONS = "nothing is counted of these projections, as of those of nn.MultiheadAttention"
+UNSEEN_PROJECTIONS = "nothing is counted of these projections, as of those of nn.MultiheadAttention or of F.linear"
 MOST_KINDS = 6
 _ATTENTION = "scaled_dot_product_attention"
+_PRODUCTS = (_ATTENTION, "matmul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Cause:
 class _Change:
     """What a count changes by, should operators of a kind be written in another way than the rule expects."""
 
-    kind: str
+    group: str
     remark: str
     parts: tuple[Term, ...]
 
@@ -65,9 +66,9 @@ def name_of(kind: str) -> str:
 def causes_of(convention: Convention, network: Network, difference: int) -> tuple[Cause, ...]:
     """The fewest remarks that account for a difference to the unit; none where they do not."""
     changes = [*_remarked(convention, network), *_projected(convention, network)]
-    for size in range(1, len({change.kind for change in changes}) + 1):
+    for size in range(1, len({change.group for change in changes}) + 1):
         for chosen in combinations(changes, size):
-            distinct = len({change.kind for change in chosen}) == size
+            distinct = len({change.group for change in chosen}) == size
             if distinct and sum(change.count for change in chosen) == difference:
                 return _grouped(chosen)
     return ()
@@ -82,20 +83,20 @@ def _grouped(chosen: tuple[_Change, ...]) -> tuple[Cause, ...]:
 
 def _remarked(convention: Convention, network: Network) -> Iterator[_Change]:
     """For each kind with a remark: what the convention says it may be counted as instead; else nothing, or half."""
-    layers: dict[str, list[Layer]] = {}
+    groups: dict[tuple[str, str], list[Layer]] = {}
     for layer in network.layers:
-        if layer.kind in convention.remarks:
-            layers.setdefault(layer.kind, []).append(layer)
-    counts = {kind: _sum(convention, network, members) for kind, members in layers.items()}
-    for kind in sorted(counts, key=lambda kind: -counts[kind])[:MOST_KINDS]:
-        count, remark = counts[kind], convention.remarks[kind]
+        if layer.kind in convention.remarks:  # layer norms over channels are mostly classes of people's own
+            groups.setdefault((layer.kind, getattr(layer.op, "over", "")), []).append(layer)
+    counts = {group: _sum(convention, network, layers) for group, layers in groups.items()}
+    for kind, over in sorted(counts, key=lambda group: -counts[group])[:MOST_KINDS]:
+        count, remark, layers = counts[kind, over], convention.remarks[kind], groups[kind, over]
         others = [-count, -count // 2] if count % 2 == 0 else [-count]
         if kind in convention.otherwise:
             rule = convention.otherwise[kind]
-            others = [sum(_plain(rule.amount(layer).value) for layer in layers[kind]) - count]
+            others = [sum(_plain(rule.amount(layer).value) for layer in layers) - count]
         for change in others:
             if change:
-                yield _Change(kind, remark, (Term(name_of(kind), change),))
+                yield _Change(f"{kind} {over}", remark, (Term(name_of(kind), change),))
 
 
 def _projected(convention: Convention, network: Network) -> Iterator[_Change]:
@@ -119,7 +120,7 @@ def _projections(network: Network) -> Iterator[Layer]:
             readers.setdefault(source, []).append(layer.name)
     found: dict[str, Layer] = {}
     for layer in network.layers:
-        if layer.kind == _ATTENTION:
+        if layer.kind in _PRODUCTS:
             sources = {each.name: each.inputs for each in network.layers}
             found |= _linear(network, layer.inputs, sources) | _linear(network, readers.get(layer.name, ()), readers)
     yield from found.values()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from archcost.analysis import Analysis, conventions
 from archcost.analysis.causes import Cause, Term, causes_of, name_of
 from archcost.analysis.conventions import Convention
+from archcost.analysis.terms import TERMS
 from archcost.cost import Amount
 from archcost.graph import Layer, Network
 
@@ -125,9 +126,7 @@ def _beyond(convention: Convention, layer: Layer, network: Network, factor: int)
     if rule is None:
         yield f"{name_of(layer.kind)} without a rule", -macs
         return
-    biases, scores = (
-        rule.terms.get(term, 0) * _value(conventions.TERMS[term](layer)) for term in ("bias_adds", "score_macs")
-    )
+    biases, scores = (rule.terms.get(term, 0) * _value(TERMS[term](layer)) for term in ("bias_adds", "score_macs"))
     yield BIASES, biases
     yield SCORES, scores
     yield name_of(layer.kind), _value(rule.amount(layer)) - macs - biases - scores

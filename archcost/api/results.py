@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archcost import analysis as _analysis
-from archcost.errors import SpecError
+from archcost.errors import ArchcostError, SpecError
 
 if TYPE_CHECKING:
+    from archcost.graph import Network
     from archcost.latency.prediction import Predictor
     from archcost.reports.latency import Latency
 
@@ -42,6 +45,37 @@ class Analysis(_analysis.Analysis):
         from archcost.reports import csv
 
         return csv.analysis(self, latency=self.latency)
+
+    def to_torch(self) -> str:
+        """The model as one file of Python code that needs PyTorch alone, its modules named as the layers."""
+        from archcost.exporters import torch
+
+        return torch.source(self._single, self.macs, self.params)
+
+    def to_onnx(self, weights: Mapping[str, Any] | str | Path | None = None, *, seed: int = 0) -> bytes:
+        """The model as an ONNX file for any batch, its nodes named as the layers.
+
+        weights: arrays by module path, as a state_dict has them, or an .npz file of such; without them random ones.
+        Raises ArchcostError where weights do not fit, are too large for one file, or onnx is not installed.
+        """
+        from archcost.exporters import onnx
+        from archcost.exporters import weights as stored
+
+        network = self._single
+        given = stored.read(weights) if isinstance(weights, (str, Path)) else weights
+        return onnx.serialized(network, given, seed)
+
+    def to_yaml(self) -> str:
+        """The model as a concrete spec, every layer with its own numbers."""
+        from archcost.reports import yaml
+
+        return yaml.network(self._single, self.document.name)
+
+    @property
+    def _single(self) -> Network:
+        if self.settings.arrays:
+            raise ArchcostError("one model is exported at a time; this is a batch")
+        return self.network
 
     def _repr_html_(self) -> str:
         from archcost.reports import html

@@ -112,11 +112,11 @@ def read(file: str | Path) -> dict[str, Any]:
     import numpy as np
 
     try:
-        with np.load(file) as held:
+        with Path(file).open("rb") as opened, np.load(opened) as held:
             return dict(held)
     except OSError as error:
         raise ArchcostError(f"{file}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, AttributeError, TypeError, BadZipFile):
+    except (ValueError, AttributeError, TypeError, EOFError, BadZipFile):
         raise ArchcostError(f"{file}: no .npz of plain arrays; numpy.savez(file, **weights) makes one") from None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archcost.exporters.torch.code import Call, Code, Signature, Value
+from archcost.exporters.torch.code import Call, Signature, Value, variable
+from archcost.exporters.torch.helpers import HELPERS
 from archcost.exporters.torch.leaves import SIGNATURES, leaf
 from archcost.exporters.torch.merge import Entry, Instance, Overlay, Wire, overlays
 from archcost.exporters.torch.parameters import ABSENT, CHANNELS, Given, Parameter, Parameters, role
@@ -79,7 +80,8 @@ class _Maker:
         self.flat[INPUT] = network.input_shape.rank != 3
         self.uses: dict[int, Call] = {}
         self.kinds: dict[int, str] = {}
-        self.names = {class_name(network.document.name)}
+        self.names: set[str] = set()
+        self.root = self._free(class_name(network.document.name))
 
     def make(self) -> Classes:
         root = tree(self.network)
@@ -121,8 +123,8 @@ class _Maker:
         ]
         for overlay in overlays(instances):
             chosen = [branches[instance.key] for instance in overlay.instances]
-            wanted = self.network.document.name if root else kind if chosen[0].origin else _stem(chosen[0])
-            name = class_name(wanted) if root else self._free(class_name(wanted))
+            wanted = kind if chosen[0].origin else _stem(chosen[0])
+            name = self.root if root else self._free(class_name(wanted))
             made = self._class(name, overlay, chosen)
             self.result.found.append(made)
 
@@ -193,20 +195,24 @@ class _Maker:
 
     def _inputs(self, branch: Branch, declared: tuple[str, ...]) -> list[str]:
         """The names of forward's arguments: x, and others as the spec or their layers call them."""
-        names = []
+        names: list[str] = []
         sources = list(branch.origin.sources) if branch.origin else []
         for index, source in enumerate(branch.sources):
             said = declared[sources.index(source)] if declared and source in sources else ""
             plain = "x" if index == 0 else source.rsplit(".", 1)[-1]
-            names.append(said if said and said != INPUT else plain)
+            name = variable(said if said and said != INPUT else plain)
+            while name in names:
+                name += "_"
+            names.append(name)
         return names
 
     def _free(self, name: str) -> str:
-        taken = self.names | self.result.signatures.keys() | {"Tensor", "OrderedDict", "Pair"}
+        """A name that no other class, helper or import has."""
+        taken = self.names | SIGNATURES.keys() | HELPERS.keys() | {"Tensor", "OrderedDict", "Pair", "F"}
         number, free = 1, name
         while free in taken:
             number += 1
-            free = f"{name}{number}" if number > 2 or not name[-1:].isdigit() else f"{name}_{number}"
+            free = f"{name}_{number}" if name[-1:].isdigit() else f"{name}{number}"
         self.names.add(free)
         return free
 
@@ -268,10 +274,6 @@ def class_name(name: str) -> str:
     said = "".join(part[:1].upper() + part[1:] for part in parts)
     said = re.sub(r"(?<=[a-z])net(?![a-z]{2})", "Net", said)
     said = re.sub(r"(?<=[a-z])v(?=\d)", "V", said)
-    if not said[:1].isalpha() or not said.isidentifier():
+    if not said[:1].isalpha() or not said.isidentifier() or keyword.iskeyword(said):
         said = "Block" + re.sub(r"\W", "", said)
     return said
-
-
-Named = Mapping[str, Value]
-__all__ = ["Class", "Classes", "Code", "Step", "class_name", "classes"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+_TAKEN = {"self", "torch", "F", "nn", "i", "c"}
 LINE = 120
 STEP = 4
 
@@ -92,6 +95,13 @@ def quoted(text: str) -> str:
     if plain[0] == "'" and '"' not in plain:
         return f'"{plain[1:-1]}"'
     return plain
+
+
+def variable(name: str) -> str:
+    """A name as one of Python's that hides nothing the file needs."""
+    name = re.sub(r"\W", "_", name)
+    name = name if name.isidentifier() else f"_{name}"
+    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
 
 
 def call(value: Call, signatures: Signatures) -> Group:

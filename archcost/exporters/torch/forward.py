@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from archcost.exporters.torch.classes import Class, Step
-from archcost.exporters.torch.code import Group, Piece, flat, lines, quoted
+from archcost.exporters.torch.code import Group, Piece, flat, lines, quoted, variable
 from archcost.exporters.torch.merge import Wire
 
 DEEPEST = 3
@@ -18,7 +18,6 @@ BODY = 8
 _ENDS = {"relu", "relu6", "leaky_relu", "elu", "hard_swish", "silu", "gelu"}
 """What a line ends with, as convolution, norm and activation make one."""
 _CHUNK = re.compile(r"(\{0\}\.chunk\((\d+), dim=-?\d+\))\[(\d+)\]")
-_TAKEN = {"self", "torch", "F", "nn", "i"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +145,8 @@ class _Writer:
         if (soon and free) or ("x" in free and len(readers) > 1):
             chosen = free[0]
         else:
-            chosen = re.sub(r"\W", "_", name.rsplit(".", 1)[-1])
-            chosen = f"_{chosen}" if chosen[:1].isdigit() else chosen
-            while chosen in _TAKEN or keyword.iskeyword(chosen) or self._alive(chosen, index):
+            chosen = variable(name.rsplit(".", 1)[-1])
+            while self._alive(chosen, index):
                 chosen += "_"
         self._name(wire, chosen)
         return chosen
@@ -157,12 +155,13 @@ class _Writer:
         """Whether a step joins several tensors, which are better told apart by their names."""
         return index < len(self.block.steps) and self.block.steps[index].kind == "concat"
 
-    def _alive(self, variable: str, index: int) -> bool:
-        return variable in self.holds and any(use > index for use in self.uses.get(self.holds[variable], []))
+    def _alive(self, name: str, index: int) -> bool:
+        """Whether what a variable holds is still read after this step."""
+        return name in self.holds and any(use > index for use in self.uses.get(self.holds[name], []))
 
-    def _name(self, wire: Wire, variable: str) -> None:
-        self.holds[variable] = wire
-        self.known[wire] = Said(variable)
+    def _name(self, wire: Wire, name: str) -> None:
+        self.holds[name] = wire
+        self.known[wire] = Said(name)
 
     def _parts(self, index: int, step: Step) -> bool:
         """Writes `left, right = x.chunk(2, dim=1)` where all parts of a split are wanted."""
@@ -184,11 +183,11 @@ class _Writer:
         for number in sorted(parts):
             each = parts[number]
             self.written.add(each.name)
-            variable = re.sub(r"\W", "_", each.name)
-            while variable in _TAKEN or keyword.iskeyword(variable) or variable in self.holds:
-                variable += "_"
-            self._name((each.name, 0), variable)
-            names.append(variable)
+            name = variable(each.name)
+            while name in self.holds:
+                name += "_"
+            self._name((each.name, 0), name)
+            names.append(name)
         text = source.text if source.binds == 9 else f"({source.text})"
         self._statement(f"{', '.join(names)} = ", match[1].format(text))
         return True

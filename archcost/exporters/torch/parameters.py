@@ -18,7 +18,21 @@ _COUNTS = {
     *("in_channels", "out_channels", "num_features", "num_channels", "channels", "groups"),
     *("in_features", "out_features", "features", "normalized_shape"),
 }
-_TAKEN = {"self", "x", "y", "nn", "torch", "F", "i", "super", "Tensor", "OrderedDict", "Pair"}
+_TAKEN = {
+    "self",
+    "nn",
+    "torch",
+    "F",
+    "i",
+    "c",
+    "layers",
+    "super",
+    "range",
+    "enumerate",
+    "Tensor",
+    "OrderedDict",
+    "Pair",
+}
 _LARGEST_FACTOR = 8
 
 

@@ -228,14 +228,14 @@ class Reshape(nn.Module):
 
 
 class Transpose(nn.Module):
-    """The sample's axes in another order."""
+    """The sample's axes in another order, in memory too."""
 
     def __init__(self, axes: Sequence[int]) -> None:
         super().__init__()
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(0, *(axis + 1 for axis in self.axes))
+        return x.permute(0, *(axis + 1 for axis in self.axes)).contiguous()
 
 
 class MatMul(nn.Module):

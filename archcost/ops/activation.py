@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from archcost.cost import Amount, Cost
-from archcost.ops.base import Reach, Recipe, Storage, Unary
+from archcost.ops.base import KEEPS_INPUT, KEEPS_OUTPUT, Keeps, Reach, Recipe, Storage, Unary
 from archcost.shape import TensorShape
 
 
@@ -15,9 +15,14 @@ class Activation(Unary):
     """x -> same; no multiply-adds, no parameters"""
 
     storage: ClassVar[Storage] = "in_place"
+    derived_from_output: ClassVar[bool] = False
+    """Whether the derivative is computed from the output: 1 where max(x, 0) is positive."""
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(activation_elements=Amount.product(*y))
+
+    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+        return KEEPS_OUTPUT if self.derived_from_output else KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe(self.kind)
@@ -28,6 +33,8 @@ class ReLU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "relu"
+    derived_from_output: ClassVar[bool] = True
+    trains_in_place: ClassVar[bool] = True
 
 
 class ReLU6(Activation):
@@ -35,6 +42,7 @@ class ReLU6(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "relu6"
+    trains_in_place: ClassVar[bool] = True
 
 
 class LeakyReLU(Activation):
@@ -42,6 +50,7 @@ class LeakyReLU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "leaky_relu"
+    trains_in_place: ClassVar[bool] = True
 
 
 class ELU(Activation):
@@ -49,6 +58,7 @@ class ELU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "elu"
+    trains_in_place: ClassVar[bool] = True
 
 
 class HardSwish(Activation):
@@ -84,6 +94,7 @@ class Sigmoid(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "sigmoid"
+    derived_from_output: ClassVar[bool] = True
 
 
 class Tanh(Activation):
@@ -91,6 +102,7 @@ class Tanh(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "tanh"
+    derived_from_output: ClassVar[bool] = True
 
 
 class Softmax(Activation):
@@ -98,6 +110,7 @@ class Softmax(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "softmax"
+    derived_from_output: ClassVar[bool] = True
     storage: ClassVar[Storage] = "own"
 
     def reach(self, x: TensorShape) -> Reach | None:

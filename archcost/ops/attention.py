@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim
-from archcost.ops.base import Check, Nary, Reach, Recipe, Unary
+from archcost.ops.base import Check, Gradients, Keeps, Nary, Reach, Recipe, Unary
 from archcost.ops.fields import flag, size
 from archcost.shape import TensorShape
 
@@ -49,6 +49,20 @@ class Attention(Nary):
         t, d = xs[0]
         return Amount.product(2, t, xs[-1][0], d)
 
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """Queries, keys, values and their mixture; of the scores only the logarithm of each row's sum."""
+        (t, d), s = xs[0], xs[-1][0]
+        more = Amount.product(2, t, d) + Amount.product(2, s, d)
+        return Keeps(tuple(range(len(xs))), more=more, statistics=Amount.product(self.heads, t))
+
+    def gradients(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Gradients:
+        """Of queries (t · d²), keys and values (2 · s · d²) back to what they were made from; all else always."""
+        (t, d), s = xs[0], xs[-1][0]
+        queries, others = Amount.product(t, d, d), Amount.product(2, s, d, d)
+        weights = Amount.product(2, t, d, d) + others
+        inside = Amount.product(t, d, d) + Amount.product(4, t, s, d)
+        return Gradients((queries, others) if len(xs) > 1 else (queries + others,), weights, inside)
+
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None
 
@@ -73,6 +87,9 @@ class ClassToken(Unary):
     def reach(self, x: TensorShape) -> Reach | None:
         return None
 
+    def passes_gradient(self) -> bool:
+        return True
+
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("class_token", {"count": self.count, "features": x[1]})
 
@@ -85,6 +102,9 @@ class PositionEmbedding(Unary):
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(params=Amount.product(*x), arithmetic_elements=Amount.product(*y))
+
+    def passes_gradient(self) -> bool:
+        return True
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("position_embedding", {"shape": tuple(x)})

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archcost.cost import Amount, Cost
+from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import larger
-from archcost.ops.base import Check, Nary, Reach, Recipe, Storage, Unary
+from archcost.ops.base import Check, Keeps, Nary, Reach, Recipe, Storage, Unary
 from archcost.ops.fields import position
 from archcost.shape import TensorShape
 
@@ -47,12 +47,30 @@ class Add(Elementwise):
 
     kind: ClassVar[str] = "add"
 
+    def passes_gradient(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Multiply(Elementwise):
     """x₁ · x₂ · …, element by element; a size of 1 stretches (a gate for each channel)"""
 
     kind: ClassVar[str] = "multiply"
+
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """Each factor whose partner needs a gradient; of more than two, the products on the way are factors too."""
+        kept: list[int] = []
+        more = NOTHING
+        product, wanted = xs[0], needed[0]
+        for place, (x, needs) in enumerate(zip(xs[1:], needed[1:], strict=True), 1):
+            if needs and place == 1:
+                kept.append(0)
+            elif needs:
+                more += Amount.product(*product)
+            if wanted:
+                kept.append(place)
+            product, wanted = self.shape((product, x)), wanted or needs
+        return Keeps(tuple(kept), more=more)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +99,9 @@ class Concat(Nary):
     def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape:
         joined = sum(x[self.axis] for x in xs if self.axis < x.rank)
         return TensorShape(joined if axis == self.axis else dim for axis, dim in enumerate(xs[0]))
+
+    def passes_gradient(self) -> bool:
+        return True
 
     def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
         return Recipe("concat", {"axis": self.axis})

@@ -96,8 +96,7 @@ class Training:
 
     @property
     def memory_bytes(self) -> int:
-        """All that is held for a step, as if everything were held at once: never less than the peak without its
-        intermediates."""
+        """The sum of all that is held for a step, as if it were held at once."""
         held = self.weight_bytes + self.buffer_bytes + self.gradient_bytes + self.optimizer_bytes
         return held + self.cast_bytes + self.kept_bytes
 
@@ -233,9 +232,9 @@ class _Memory:
 
     @property
     def casts(self) -> int:
-        """With amp, of the weights that multiply: kept for the gradient of the inputs."""
+        """With amp, of the weights that multiply, kept for the gradient of the inputs; biases come after them."""
         multiplying = (layer for layer in self.tape.network.layers if layer.cost.macs)
-        return HALF * sum(_whole(layer.cost.params) for layer in multiplying) if self.amp else 0
+        return HALF * sum(_whole(Amount(layer.cost.params[:1])) for layer in multiplying) if self.amp else 0
 
     def tensor(self, name: str) -> int:
         return self.elements[name] * self.batch * self.size

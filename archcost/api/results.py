@@ -12,6 +12,7 @@ from archcost import analysis as _analysis
 from archcost.errors import ArchcostError, SpecError
 
 if TYPE_CHECKING:
+    from archcost.analysis.training import Training
     from archcost.graph import Network
     from archcost.latency.prediction import Predictor
     from archcost.reports.latency import Latency
@@ -34,11 +35,11 @@ class Analysis(_analysis.Analysis):
             return latency.of_variants(self.predictor, self.document, self.settings, self.batch)
         return latency.of_network(self.predictor, self.network, self.batch)
 
-    def to_dict(self, by: str | None = None) -> dict[str, Any]:
-        """The same data as `archcost analyze --format json`."""
+    def to_dict(self, by: str | None = None, training: Training | None = None) -> dict[str, Any]:
+        """The same data as `archcost analyze --format json`. training: what `training()` found, to go with it."""
         from archcost.reports import json
 
-        return json.analysis(self, by, self.latency)
+        return json.analysis(self, by, self.latency, training)
 
     def to_csv(self) -> str:
         """A row for each layer of one model; a row for each model of a batch."""

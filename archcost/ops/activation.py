@@ -42,7 +42,6 @@ class ReLU6(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "relu6"
-    trains_in_place: ClassVar[bool] = True
 
 
 class LeakyReLU(Activation):

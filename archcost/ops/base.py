@@ -84,7 +84,7 @@ class Op(ABC):
     steady: ClassVar[bool] = False
     """Whether its output's shape is right even where it has a problem."""
     trains_in_place: ClassVar[bool] = False
-    """Whether it may overwrite its input while training too: then it keeps its output, or nothing, of the two."""
+    """Whether overwriting its input saves memory while training too: then it keeps its output, or neither."""
     moves_data: ClassVar[bool] = True
     """Whether running it reads its input and writes its output (views and identities do not)."""
 

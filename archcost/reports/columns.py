@@ -18,6 +18,7 @@ class Row:
     """One line: a layer, a group of layers, or the total. Counts for one sample, elements and bytes for the batch.
 
     predicted_seconds (for the batch), bound, time_share: only where a device was named, and the layer is a kernel.
+    backward_macs, kept_bytes: only where training is asked for.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Row:
     predicted_seconds: float | None = None
     bound: str | None = None
     time_share: float | None = None
+    backward_macs: int = 0
+    kept_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,7 @@ def test_random_networks(text, alpha, size, inplace):
 
 @pytest.mark.parametrize("spec", zoo.names())
 def test_zoo_multiplies_back_what_torch_does(spec):
-    analysis = archcost.analyze(spec, alpha=0.25, resolution=96)
+    analysis = archcost.analyze(spec, alpha=0.25, resolution=96, batch=2)
     assert analysis.training().macs == counted_macs(analysis)
 
 

@@ -92,6 +92,11 @@ class Network:
         return found
 
     @cached_property
+    def named(self) -> dict[str, Layer]:
+        """The layers by name."""
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
     def graph(self) -> nx.DiGraph[str]:
         """Nodes are the network's input and its layers, each under `layer`; edges are tensors."""
         import networkx as nx
@@ -173,14 +178,17 @@ class _Builder(Expander):
         if attributes is None or len(inputs) != len(sources) or not self._fits(operator, shapes, item):
             return None
         op = operator(**attributes)
-        shape = self._shape(op, shapes, item)
+        shape = self._shape(op, shapes, item, f"`{name}`" if op.by_name else kind)
         if shape is None:
             return None
         if len(self.layers) >= MOST_LAYERS:
             self.problem(f"more than {MOST_LAYERS:,} layers", item.mark)
             raise self.document.error(list(self.problems))
+        if name in self.sizes.shapes:
+            self.problem(f"the name `{name}` is taken", item.mark)
+            return None
         self.sizes.shapes[name] = shape
-        self.layers.append(Layer(name, scope.prefix[:-1] or None, op, inputs, shapes, shape, item.mark))
+        self.layers.append(Layer(name, name.rpartition(".")[0] or None, op, inputs, shapes, shape, item.mark))
         return name
 
     def _fits(self, operator: type[Unary] | type[Nary], shapes: tuple[TensorShape, ...], item: Item) -> bool:
@@ -198,12 +206,12 @@ class _Builder(Expander):
                 return False
         return True
 
-    def _shape(self, op: Unary | Nary, shapes: tuple[TensorShape, ...], item: Item) -> TensorShape | None:
-        """The operator's output, if nothing is wrong with it."""
+    def _shape(self, op: Unary | Nary, shapes: tuple[TensorShape, ...], item: Item, called: str) -> TensorShape | None:
+        """The operator's output, if nothing is wrong with it. called: how problems name it."""
         source: Any = shapes if isinstance(op, Nary) else shapes[0]
         wrong = False
         for condition, template, *values in op.problems(source):
-            said = "" if is_array(condition) or not condition else f"{op.kind}: {template.format(*values)}"
+            said = "" if is_array(condition) or not condition else f"{called}: {template.format(*values)}"
             wrong |= self.reject(condition, said, item.mark)
         if wrong and not op.steady:
             return None

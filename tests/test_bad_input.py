@@ -258,7 +258,7 @@ LAYERS = [
     ("scale unknown", ["conv: {out: 3, kernel: 1, scale: double}"], "4:38", "alpha, fixed, grow"),
     ("scale a list", ["conv: {out: 3, kernel: 1, scale: [fixed]}"], "4:38", "alpha, fixed, grow"),
     ("scale a mapping", ["conv: {out: 3, kernel: 1, scale: {a: 1}}"], "4:38", "mapping"),
-    ("name with a dot", ["relu: {name: a.b}"], "4:18", "without dots"),
+    ("name of an empty part", ["relu: {name: a..b}"], "4:18", "dotted like a path"),
     ("name a number", ["relu: {name: 5}"], "4:18", "`name` needs a text"),
     ("name a list", ["relu: {name: [a]}"], "4:18", "`name` needs a text"),
     ("name empty", ["relu: {name: ''}"], "4:18", "`name` needs a text"),
@@ -762,7 +762,7 @@ def test_npz_of_a_network_without_a_map(run: Run, spec_file: Write, tmp_path: Pa
 
 CASCADES = [
     ("split", ["{split: {parts: 3}, name: a}", "concat: {from: [a, a]}", "add: {from: [concat, input]}"], [4]),
-    ("bad name", ["relu: {name: a.b}", "add: {from: [a.b, input]}"], [4]),
+    ("bad name", ["relu: {name: a..b}", "add: {from: [a..b, input]}"], [4]),
     ("name twice", ["{conv: {out: 4, kernel: 1}, name: a}", "{conv: {out: 5, kernel: 1}, name: a}",
                     "{conv: {out: 5, kernel: 1}, name: b}", "add: {from: [a, b]}"], [5]),
     ("unknown operator", ["{relv: {}, name: a}", "add: {from: [a, input]}"], [4]),

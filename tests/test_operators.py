@@ -17,6 +17,7 @@ from archcost.api import Model
 from archcost.cost import Cost
 from archcost.errors import SpecError
 from archcost.ops import OPERATORS, Unary
+from archcost.ops.elementwise import FUNCTIONS, WITH_NUMBER
 from archcost.shape import TensorShape
 from archcost.spec.document import parse
 
@@ -63,7 +64,7 @@ EXAMPLES = {
     ],
     "attention": [({"heads": 3}, TOKENS), ({"heads": 4, "bias": False}, TOKENS), ({"heads": 2}, TOKENS, (5, 12))],
     "class_token": [({}, TOKENS), ({"count": 3}, TOKENS)],
-    "position_embedding": [({}, TOKENS), ({}, MAP)],
+    "position_embedding": [({}, TOKENS), ({}, MAP), ({"over": [1, 2]}, MAP)],
     "batch_norm": [({}, MAP), ({"gamma": False}, MAP), ({"gamma": False, "beta": False}, (12,)), ({}, TOKENS)],
     "layer_norm": [
         ({}, TOKENS),
@@ -71,17 +72,45 @@ EXAMPLES = {
         ({"over": "all"}, MAP),
         ({"affine": False}, MAP),
         ({"over": "channels"}, (12,)),
+        ({"beta": False}, TOKENS),
+        ({"over": "channels", "beta": False}, MAP),
     ],
     "group_norm": [({"groups": 4}, MAP), ({"groups": 3, "affine": False}, TOKENS)],
     "local_response_norm": [({}, MAP), ({"size": 3}, TOKENS)],
-    "layer_scale": [({}, MAP), ({}, TOKENS), ({}, (12,))],
+    "layer_scale": [({}, MAP), ({}, TOKENS), ({}, (12,)), ({"over": [1]}, TOKENS), ({"over": [0, 2]}, MAP)],
+    "rms_norm": [({}, TOKENS), ({"affine": False}, MAP)],
+    "scaled_dot_product_attention": [
+        ({}, (3, 6, 4), (3, 5, 4), (3, 5, 8)),
+        ({}, (6, 4), (5, 4), (5, 4)),
+        ({}, (3, 6, 4), (3, 5, 4), (3, 5, 4), (3, 6, 5)),
+    ],
+    "traced": [
+        ({"operator": "roll", "reads": [[12, 9, 10]], "sizes": [12, 9, 10]}, MAP),
+        ({"operator": "gather", "reads": [[12, 9, 10], [12]], "sizes": [7, 400], "params": 9}, MAP, (12,)),
+        ({"operator": "view", "reads": [[6, 12]], "sizes": [3, 2, 12], "view": True}, TOKENS),
+    ],
+    "constant": [({"sizes": [7, 3]}, MAP), ({"sizes": [5], "params": 12}, TOKENS)],
+    "elementwise": [
+        *(({"function": name}, MAP) for name in FUNCTIONS),
+        *(({"function": name, "by": 2.5}, TOKENS) for name in WITH_NUMBER),
+    ],
+    "prelu": [({}, MAP), ({"shared": False}, MAP), ({"shared": False}, TOKENS)],
+    **{kind: [({}, MAP, MAP), ({}, MAP, (12, 1, 1), MAP)] for kind in ("subtract", "divide", "minimum", "maximum")},
+    "reduce": [
+        ({"axes": [1]}, MAP),
+        ({"axes": [0, 2], "function": "sum", "keep_dims": True}, MAP),
+        *(({"axes": [0], "function": name}, TOKENS) for name in ("max", "min", "norm")),
+    ],
+    "slice": [({"length": 5}, MAP), ({"length": 2, "start": 7, "axis": 1}, MAP), ({"length": 6}, TOKENS)],
     **{
         kind: [({}, MAP), ({}, (12,))]
         for kind in (
             *("relu", "relu6", "leaky_relu", "elu", "hard_swish", "hard_sigmoid"),
             *("silu", "gelu", "sigmoid", "tanh", "softmax"),
+            *("mish", "softplus", "selu", "log_sigmoid", "hard_tanh"),
         )
     },
+    "softmax": [({}, MAP), ({}, (12,)), ({"axis": 2}, MAP), ({"axis": 0}, TOKENS)],
     "max_pool": [
         ({"kernel": 3, "stride": 2}, MAP),
         ({"kernel": 2, "ceil_mode": True}, MAP),
@@ -116,6 +145,8 @@ EXAMPLES = {
     "dropout": [({}, MAP), ({"p": 0.5}, (12,))],
     "stochastic_depth": [({"p": 0.1}, MAP)],
 }
+
+TRACED = {"operator": "roll", "reads": [[6, 12]], "sizes": [6, 12]}
 
 # (kind, fields, input shapes, what the message says)
 PROBLEMS = [
@@ -159,6 +190,20 @@ PROBLEMS = [
     ("pad", {"margins": [[0, 9], [0, 0]], "mode": "reflect"}, [MAP], "reflection by 9 needs a larger input"),
     ("resize", {}, [MAP], "either a factor or a size"),
     ("resize", {"factor": 2, "size": 5}, [MAP], "either a factor or a size"),
+    *((kind, {}, [MAP, TOKENS], f"{kind} of different rank") for kind in ("subtract", "divide", "minimum", "maximum")),
+    *((kind, {}, [MAP, (6, 1, 1)], "needs equal sizes") for kind in ("subtract", "divide", "minimum", "maximum")),
+    ("softmax", {"axis": 3}, [MAP], "has no axis 3"),
+    ("layer_scale", {"over": [3]}, [MAP], "has no axis 3"),
+    ("position_embedding", {"over": [0, 3]}, [MAP], "has no axis 3"),
+    ("reduce", {"axes": [3]}, [MAP], "has no axis 3"),
+    ("reduce", {"axes": [0, 1]}, [TOKENS], "no axis of [6, 12] is left"),
+    ("slice", {"length": 2, "axis": 3}, [MAP], "has no axis 3"),
+    ("slice", {"length": 5, "start": 8}, [MAP], "entries 8 to 13 of 12"),
+    ("scaled_dot_product_attention", {}, [(3, 6, 4), (5, 4), (5, 4)], "attention of different rank"),
+    ("scaled_dot_product_attention", {}, [(6, 4), (5, 3), (5, 4)], "the sizes differ"),
+    ("scaled_dot_product_attention", {}, [(3, 6, 4), (2, 5, 4), (2, 5, 4)], "the outer sizes differ"),
+    ("traced", TRACED, [MAP], "`roll` cannot be rescaled: it is known as it was traced, at [6, 12]"),
+    ("traced", TRACED, [TOKENS, TOKENS], "`roll` reads 1 tensors; here 2"),
 ]
 
 # Rules that a family shares and that one member can never break.
@@ -446,7 +491,9 @@ FIELDS = [(kind, f.name) for kind, op in OPERATORS.items() for f in dataclasses.
 @pytest.mark.parametrize(("kind", "field"), FIELDS)
 def test_a_field_of_the_wrong_type(kind, field):
     for wrong in ("$nonsense", [[[1]]], [1, 2, 3, "x"], {"a": 1}, "maybe", -3, 0.5):
-        if wrong == 0.5 and field == "p":
+        if (wrong == 0.5 and field == "p") or (field == "by" and isinstance(wrong, (int, float))):
+            continue
+        if field == "operator" and wrong == "maybe":
             continue
         text = spec(kind, {**EXAMPLES[kind][0][0], field: wrong}, EXAMPLES[kind][0][1])
         if OPERATORS[kind].arity[0] > 1:

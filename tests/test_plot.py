@@ -1,6 +1,7 @@
 """`archcost plot`: what its sources mean, where labels stand, the same bytes each time, and clear failures."""
 
 import csv
+import functools
 import itertools
 import json
 import math
@@ -47,7 +48,8 @@ def searched(tmp_path):
 
 def texts(figure):
     """Everything that is written in a figure, and the boxes of it, in pixels."""
-    figure.draw_without_rendering()
+    with style.styled():  # ticks depend on it
+        figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()
     unseen = set()  # ticks beyond the axes' ends, which matplotlib keeps and does not draw
     for axis in [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]:
@@ -68,33 +70,142 @@ FIGURES = {
         ["macs"],
     ),
     "mali": (Reader(where=MALI), [RK3399], ["macs", "latency"]),
-    "pixel": (Reader(where={"processor": "GPU"}), [PIXEL3], ["latency", "memory"]),
+    "pixel": (Reader(where={"processor": "GPU"}), [PIXEL3], ["macs", "latency"]),
 }
+
+
+@functools.cache
+def drawn(name):
+    """Of FIGURES: its series, its panels' costs, the figure."""
+    reader, sources, x = FIGURES[name]
+    found = [each for source in sources for each in reader.read(source)]
+    return found, x, pareto.draw(found, x, width=88 * len(x) + 42 * (name == "families"))
+
+
+def is_whole(figure):
+    """No text hangs over the edge, lies on another, or is too small to read."""
+    shown = texts(figure)
+    for text, box in shown:
+        inside = box.x0 >= -0.5 and box.y0 >= -0.5 and box.x1 <= figure.bbox.x1 + 0.5 and box.y1 <= figure.bbox.y1 + 0.5
+        assert inside, text.get_text()
+        assert text.get_fontsize() >= style.SMALL, text.get_text()
+    for (one, first), (other, second) in itertools.combinations(shown, 2):
+        across = min(first.x1, second.x1) - max(first.x0, second.x0)
+        down = min(first.y1, second.y1) - max(first.y0, second.y0)
+        assert min(across, down) <= 1, (one.get_text(), other.get_text())
+    return [text.get_text() for text, _ in shown]
+
+
+def said(figure):
+    """The legend's title and entries."""
+    (legend,) = figure.legends
+    return legend.get_title().get_text(), [text.get_text().strip() for text in legend.get_texts()]
+
+
+LONG = "A title that is rather long for pictures as small as these are"
 
 
 class TestPicture:
     @pytest.mark.parametrize("name", FIGURES)
     def test_no_text_overlaps_another_or_is_clipped(self, name):
-        reader, sources, x = FIGURES[name]
-        found = [each for source in sources for each in reader.read(source)]
-        figure = pareto.draw(found, x, width=88 * len(x))
-        shown = texts(figure)
-        assert len(shown) > 12
-        for text, box in shown:
-            inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
-            assert inside, text.get_text()
-            assert text.get_fontsize() >= style.SMALL, text.get_text()
-        for (one, first), (other, second) in itertools.combinations(shown, 2):
-            across = min(first.x1, second.x1) - max(first.x0, second.x0)
-            down = min(first.y1, second.y1) - max(first.y0, second.y0)
-            assert min(across, down) <= 1, (one.get_text(), other.get_text())
+        assert len(is_whole(drawn(name)[2])) > 12
+
+    @pytest.mark.parametrize("name", FIGURES)
+    def test_all_that_is_published_or_on_a_front_is_labelled(self, name):
+        found, _, figure = drawn(name)
+        count = sum(len(each) for each in found)
+        assert "without a label" not in said(figure)[0]
+        for axes in figure.axes:
+            assert len(axes.texts) == count
+        if name in ("mali", "families"):
+            names = [
+                f"{a:g}, {h:g}" for s in found for a, h in zip(s.columns["alpha"], s.columns["height"], strict=True)
+            ]
+            assert sorted(text.get_text() for text in figure.axes[0].texts) == sorted(names)
+
+    @pytest.mark.parametrize("name", FIGURES)
+    def test_no_label_covers_a_front_or_a_marker(self, name):
+        found, x, figure = drawn(name)
+        for axes, cost in zip(figure.axes, x, strict=True):
+            lines = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+            assert len(lines) == 2 if FIGURES[name][0].surface else 1
+            boxes = [text.get_bbox_patch().get_window_extent() for text in axes.texts]
+            for line in lines:
+                corners = axes.transData.transform(line.get_xydata())
+                for (x0, y0), (x1, y1) in itertools.pairwise(corners):
+                    for box in boxes:  # to the right, then up
+                        assert not (box.y0 < y0 < box.y1 and box.x0 < x1 and x0 < box.x1)
+                        assert not (box.x0 < x1 < box.x1 and box.y0 < y1 and y0 < box.y1)
+            axis = series.AXES[cost]
+            at = [
+                axes.transData.transform((each.columns[axis.column][row] / axis.unit, each.columns["accuracy"][row]))
+                for each in found
+                for row in range(len(each))
+            ]
+            assert not any(box.contains(*point) for box in boxes for point in at)
+
+    def test_a_single_network_beside_others_says_its_settings_too(self):
+        labels = {text.get_text() for text in drawn("pixel")[2].axes[0].texts}
+        assert "MobileNetV2 1, 224" in labels
+
+    def test_what_does_not_differ_within_one_family_is_said_where_it_differs_in_another(self):
+        wide = [row(alpha, 224, 60 + 10 * alpha, alpha * 10**8, spec="mobilenetv2") for alpha in (0.5, 1)]
+        large = [row(1, size, 50 + size / 20, size * 10**5) for size in (128, 160)]
+        labels = {text.get_text() for text in pareto.draw(result({"front": wide + large})).axes[0].texts}
+        assert labels == {"0.5, 224", "1, 224", "1, 128", "1, 160"}
+
+    def test_the_best_of_a_surface_is_a_line_of_its_own(self):
+        found, _, figure = drawn("surface")
+        (line,) = [each for each in figure.axes[0].lines if each.get_linestyle() == ":" or each.is_dashed()]
+        cost, accuracy = line.get_xdata(), line.get_ydata()
+        assert len(cost) > 50 and (np.diff(cost) > 0).all() and (np.diff(accuracy) > 0).all()
+        assert cost[0] == pytest.approx(13.6, abs=0.1) and cost[-1] == pytest.approx(568.740352)
+        for macs, top1 in zip(found[0].columns["macs"] / 1e6, found[0].columns["accuracy"], strict=True):
+            assert accuracy[cost <= macs * 1.0001].max() > top1 - 0.6  # the surface goes near every point
+        assert any("α by 0.01" in text for text in said(figure)[1])
+
+    def test_without_a_height_it_grows_until_labels_find_room(self):
+        found = drawn("families")[0][:2]
+        low, tall = (pareto.draw(found, ["params"], width=75, height=height) for height in (50, None))
+        assert "without a label" in said(low)[0] and tall.get_size_inches()[1] * 25.4 > 70
+        assert len(tall.axes[0].texts) > len(low.axes[0].texts)
+
+    def test_labels_and_what_the_legend_lacks_add_up(self):
+        found = drawn("families")[0]
+        figure = pareto.draw(found, width=70, height=60)
+        missing = int(said(figure)[0].split("; ")[1].split()[0])
+        assert len(figure.axes[0].texts) + missing == sum(map(len, found))
+
+    @pytest.mark.parametrize(
+        ("width", "height", "x", "title"),
+        [
+            (30, 30, ["macs"], ""),
+            (35, 90, ["macs"], LONG),
+            (45, 31, ["macs"], LONG),
+            (52, 41, ["macs"], ""),
+            (200, 31, ["macs"], ""),
+            (31, 200, ["params"], LONG),
+            (60, 60, ["macs", "params"], ""),
+            (90, 45, ["macs", "memory"], LONG),
+            (70, 70, ["macs", "params", "weights"], ""),
+            (48, None, ["memory"], LONG),
+            (150, None, ["params", "memory", "weights"], LONG),
+        ],
+    )
+    def test_at_any_size_it_is_whole_or_refused(self, width, height, x, title):
+        found = Reader().read("mobilenetv1")
+        try:
+            figure = pareto.draw(found, x, width=width, height=height, title=title, dpi=100)
+        except ArchcostError as error:
+            assert "is too small for what this plot shows; --width " in str(error)
+            words = str(error).split()
+            width, height = (float(words[words.index(name) + 1]) for name in ("--width", "--height"))
+            figure = pareto.draw(found, x, width=width, height=height, title=title, dpi=100)
+        is_whole(figure)
 
     def test_a_search_too(self, searched):
         figure = pareto.draw(Reader().read(str(searched)), ["macs"])
-        shown = texts(figure)
-        assert {"winner", "limit", "80 % interval", "0.7, 200"} <= {text.get_text() for text, _ in shown}
-        for (one, first), (other, second) in itertools.combinations(shown, 2):
-            assert not first.overlaps(second), (one.get_text(), other.get_text())
+        assert {"0.7, 200", "80 % interval", "winner", "limit"} <= {text.strip() for text in is_whole(figure)}
 
     def test_a_winner_without_this_cost_is_left_out(self):
         front = [row(0.5, 160, 60, 10**8, predicted_ms=1), row(0.75, 160, 64, 2 * 10**8, predicted_ms=2)]
@@ -108,11 +219,6 @@ class TestPicture:
         labels = {text.get_text() for text, _ in texts(pareto.draw(found, ["macs"]))}
         assert {"MobileNetV2", "MobileNetV1"} <= labels
 
-    def test_every_point_of_the_front_is_labelled_where_there_is_room(self):
-        figure = pareto.draw(Reader().read("mobilenetv1"), ["macs"])
-        labels = {text.get_text() for text, _ in texts(figure)}
-        assert {f"{alpha:g}, {size}" for alpha in (0.25, 0.75) for size in (128, 160, 192, 224)} <= labels
-
     def test_a_name_without_room_is_in_the_legend(self):
         crowd = [
             series.Series(
@@ -121,8 +227,41 @@ class TestPicture:
             for i in range(40)
         ]
         figure = pareto.draw(crowd, ["macs"], height=160)
-        written = [text.get_text() for text, _ in texts(figure)]
+        written = [text.strip() for text in is_whole(figure)]
         assert sorted(t for t in written if t.startswith("crowded")) == sorted(each.spec for each in crowd)
+
+    def test_names_are_not_taken_for_formulas_nor_lost(self):
+        names = ["a$b$", "_under", "$\\frac{1}{2}$", "ünïcödé", "模型 🎉", "two\nlines", "x" * 300, "%s{}", "-", "мир"]
+        front = [row(1, 224, 50 + 2 * i, 10**8 + 10**7 * i, spec=name) for i, name in enumerate(names)]
+        for winner in (None, front[6]):
+            figure = pareto.draw(result({"front": front, "winner": winner}), title="100 $ for α_1 模")
+            written = " | ".join(is_whole(figure))
+            for name in ("a$b$", "_under", "$\\frac{1}{2}$", "ünïcödé", "□□ □", "two lines", "xxx…xxx", "%s{}", "мир"):
+                assert name in written, name
+            assert "100 $ for α_1 □" in written
+            pareto.render(figure, "svg")
+
+    def test_several_networks_each_of_strange_names_are_in_the_legend(self):
+        names = ["_under", "a$b$", "y" * 300]
+        front = [row(a, 224, 50 + 9 * a, 10**8 * a, spec=name) for name in names for a in (0.5, 1)]
+        figure = pareto.draw(result({"front": front}), width=50)
+        is_whole(figure)
+        assert {"_under", "a$b$"} <= set(said(figure)[1]) and any("yyy…yyy" in text for text in said(figure)[1])
+
+    def test_thousands_of_points_have_few_labels(self):
+        front = [row(0.1 + i / 5000, 224, 20 + i / 100, 10**6 + 10**5 * i) for i in range(5000)]
+        figure = pareto.draw(result({"front": front, "winner": front[77]}))
+        title, _ = said(figure)
+        count = len(figure.axes[0].texts)
+        assert 5 <= count <= 12 and title == f"labels: α; {5000 - count:,} points without a label"
+        is_whole(figure)
+
+    def test_one_network_and_many_identical_ones(self):
+        for front in ([row(1, 224, 70, 10**8)], [row(1, 224, 70, 10**8)] * 30):
+            figure = pareto.draw(result({"front": front, "winner": front[0]}))
+            is_whole(figure)
+            assert [text.get_text() for text in figure.axes[0].texts] == ["1, 224"]
+            assert said(figure)[0] == "labels: α, resolution"
 
     @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
     def test_the_same_bytes_twice_whatever_the_users_style(self, form, tmp_path):
@@ -152,6 +291,42 @@ class TestTicks:
         assert 3 <= len(shown) <= 8
         assert not any("e" in axes.xaxis.get_major_formatter()(tick) for tick in shown)
 
+    @pytest.mark.parametrize("width", [40, 60])
+    def test_labels_do_not_touch_in_narrow_axes(self, width):
+        for low, high in [(1e-3, 1e6), (900, 40000), (1234, 1300)]:
+            figure = style.figure(width, 40)
+            axes = figure.subplots()
+            axes.set(xscale="log", xlim=(low, high))
+            style.plain_ticks(axes.xaxis, low, high)
+            figure.draw_without_rendering()
+            style.thin_ticks(axes.xaxis)
+            figure.draw_without_rendering()
+            ticks = [t.label1.get_window_extent() for t in axes.xaxis.get_major_ticks() if low <= t.get_loc() <= high]
+            assert ticks and all(b.x0 > a.x1 for a, b in itertools.pairwise(ticks)), (low, high)
+
+
+class TestTwoCosts:
+    def test_the_front_has_the_least_of_both(self):
+        found = Reader(where=MALI, y="latency").read(RK3399)
+        figure = pareto.draw(found, ["macs"], "latency")
+        assert figure.axes[0].get_ylabel() == "Measured latency (ms)" and figure.axes[0].get_yscale() == "log"
+        points = np.vstack([np.stack([each.columns[n] for n in ("macs", "seconds")], axis=1) for each in found])
+        on = np.concatenate(pareto.front(found, "macs", "latency"))
+        for point, there in zip(points, on, strict=True):
+            beaten = ((points <= point).all(axis=1) & (points < point).any(axis=1)).any()
+            assert there != beaten
+        is_whole(figure)
+
+    def test_needs_no_accuracy(self, tmp_path):
+        file = tmp_path / "times.csv"
+        file.write_text("spec,alpha,resolution,batch,latency_ms\nmobilenetv1,8,224,1,5\nvit_b_16,1,224,1,50\n")
+        assert run(str(file), "--y", "latency", "-o", str(tmp_path / "a.svg"))[0] == 0
+        assert run(str(file), "-o", str(tmp_path / "b.svg"))[0] == 0  # of the second one is published
+        sweep = tmp_path / "sweep.csv"
+        sweep.write_text("alpha,resolution,macs,params\n1,224,5,7\n2,224,6,6\n")
+        code, output = run(str(sweep), "--spec", "mobilenetv1@depth=0", "--y", "params", "-o", str(tmp_path / "c.svg"))
+        assert code == 0, output
+
 
 class TestFront:
     def test_is_what_nothing_beats(self):
@@ -175,8 +350,8 @@ class TestFront:
 
     def test_rings_are_what_only_the_other_front_has(self):
         found = Reader(where={"processor": "GPU"}).read(PIXEL3)
-        plot = pareto.draw(found, ["macs", "latency"])
-        fronts = [np.concatenate(pareto.front(found, column)) for column in ("macs", "seconds")]
+        plot = drawn("pixel")[2]
+        fronts = [np.concatenate(pareto.front(found, name)) for name in ("macs", "latency")]
         for axes, here, there in zip(plot.axes, fronts, fronts[::-1], strict=True):
             rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
             assert sum(len(line.get_xdata()) for line in rings) == (there & ~here).sum() > 0
@@ -228,17 +403,26 @@ class TestSources:
         assert len(found) == 2 and found.winner == 1 and math.isnan(found.columns["accuracy_low"][0])
         assert found.columns["seconds"] == pytest.approx([1e-3, 3e-3])
 
-    def test_a_sweep_by_csv_and_by_json(self, tmp_path):
+    def test_a_sweep_by_csv_by_json_and_by_npz(self, tmp_path):
         words = ["mobilenetv1", "--alpha", "0.25:1:0.25", "--resolution", "128:224:32", "--set", "depth=0,5"]
-        for form in ("csv", "json"):
+        for form in ("csv", "json", "npz"):
             file = str(tmp_path / f"sweep.{form}")
             assert CliRunner().invoke(main, ["sweep", *words, "-o", file]).exit_code == 0
-            (found,) = Reader(spec="mobilenetv1" if form == "csv" else None).read(file)
+            (found,) = Reader(spec=None if form == "json" else "mobilenetv1").read(file)
             known = ~np.isnan(found.columns["accuracy"])
             deep = np.array(["depth" not in each for each in found.parameters])
             assert len(found) == 32 and known.sum() == 16 and (known == deep).all()
             last = found.columns["accuracy"][-1], found.columns["macs"][-1]
             assert last == (pytest.approx(70.9, abs=0.4), 568_740_352)
+
+    def test_variants_that_cannot_exist_are_left_out_whatever_the_form(self, tmp_path):
+        words = ["inceptionv3", "--alpha", "0.5,1", "--resolution", "8,299", "--device", "pixel3-cpu"]
+        for form in ("csv", "json", "npz"):
+            file = str(tmp_path / f"sweep.{form}")
+            CliRunner().invoke(main, ["sweep", *words, "-o", file])
+            (found,) = Reader(spec="inceptionv3").read(file)
+            assert found.columns["height"].tolist() == [299, 299] and found.measured is False
+            assert found.columns["seconds"][1] > found.columns["seconds"][0] > 0
 
     def test_measured_rows_of_one_network_are_averaged(self):
         (found, other) = Reader(where=MALI).read(RK3399)
@@ -269,6 +453,10 @@ class TestFailures:
             ([str(ROOT / "LICENSE"), "-o", "a.png"], "no source of a plot"),
             ([str(ROOT / "specs"), "-o", "a.png"], "has no result.json"),
             (["mobilenetv1", "-o", "no/such/folder/a.png"], "cannot be written"),
+            (["mobilenetv1", "--y", "macs", "-o", "a.png"], "macs against itself"),
+            (["mobilenetv1", "--surface", "--y", "params", "-o", "a.png"], "a surface of accuracy"),
+            (["missing.npz", "--spec", "mobilenetv1", "-o", "a.png"], "no such file"),
+            (["mobilenetv1", "--width", "30", "--height", "30", "-o", "a.png"], "30 × 30 mm is too small"),
         ],
     )
     def test_says_what_to_do(self, words, said, tmp_path, monkeypatch):
@@ -295,6 +483,19 @@ class TestFailures:
                 "macs must be a number",
             ),
             ("a.json", json.dumps({"front": [row(1, 224, 60, 0)]}), "macs of 0 has no place on a log axis"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, -1)]}), "macs must be a number from 0 on, not '-1'"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, True)]}), "macs must be a number from 0 on, not 'True'"),
+            ("a.json", json.dumps({"front": [row(1, 224, 700, 1)]}), "accuracy must be a number from 0 to 100"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, 10**e) for e in (1, 30)]}), "more than a log axis can"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, 9, resolution=[])]}), "resolution must be a size"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, 9, resolution="224x")]}), "resolution must be a size"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, 9, spec=3)]}), "has no front of networks that name"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, 9)], "winner": [1]}), "has no front of networks"),
+            ("a.json", json.dumps({"front": [row(1, 224, 60, 9)], "schema_version": 7}), "schema_version is 7"),
+            ("a.json", json.dumps({"rows": [{"macs": None}], "spec": "mobilenetv1"}), "has no variant that can exist"),
+            ("a.json", json.dumps({"rows": [{"macs": 5}], "spec": "mobilenetv1"}), "no accuracy is known of any of"),
+            ("a.csv", "", "the file is empty"),
+            ("a.csv", "alpha,macs\n", "has no rows"),
             ("a.json", json.dumps({"front": [row(1, 224, 60, 10**8) | {"accuracy": None}]}), "no accuracy is known"),
             ("a.csv", "alpha,macs\n1,5\n", "say so with --spec NAME"),
             ("a.csv", "alpha,beta\n1,5\n", "neither a sweep (no column macs) nor"),
@@ -305,6 +506,31 @@ class TestFailures:
         with pytest.raises(ArchcostError) as caught:
             pareto.draw(Reader().read(str(tmp_path / name)), ["macs"])
         assert said in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("columns", "said"),
+        [
+            ({}, "needs a column macs"),
+            ({"macs": [1, 2], "alpha": [1]}, "all of one length"),
+            ({"macs": [], "alpha": []}, "has no variant that can exist"),
+            ({"macs": [-5], "alpha": [1]}, "macs must be a number from 0 on, not '-5.0'"),
+            ({"macs": ["many"], "alpha": [1]}, "macs must be a number from 0 on, not 'many'"),
+            ({"macs": [[1, 2]], "alpha": [1]}, "macs must be a number"),
+            ({"macs": 5}, "no accuracy is known"),
+        ],
+    )
+    def test_broken_archives(self, columns, said, tmp_path):
+        np.savez(tmp_path / "a.npz", **{name: np.array(column) for name, column in columns.items()})
+        with pytest.raises(ArchcostError, match=said):
+            Reader(spec="mobilenetv1").read(str(tmp_path / "a.npz"))
+
+    def test_archives_that_are_none_or_hold_programs(self, tmp_path):
+        file = tmp_path / "a.npz"
+        np.savez(file, macs=np.array([{}], object))
+        for content in (file.read_bytes(), b"", b"PK\3\4 nothing", file.read_bytes()[:80]):
+            file.write_bytes(content)
+            with pytest.raises(ArchcostError, match="is no NPZ of a sweep"):
+                Reader(spec="mobilenetv1").read(str(file))
 
     def test_networks_without_an_accuracy_are_counted(self, tmp_path):
         file = tmp_path / "times.csv"

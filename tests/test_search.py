@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -16,9 +17,12 @@ from archcost.accuracy.published import everything
 from archcost.api.question import constraints_of, question_of
 from archcost.dims import as_float
 from archcost.errors import ArchcostError
+from archcost.graph import build
 from archcost.latency.subject import digest
 from archcost.search.answer import answer
 from archcost.spec import document, zoo
+from archcost.spec import document as documents
+from archcost.spec.settings import settle
 
 ROW = {
     "spec", "alpha", "resolution", "parameters", "macs", "params", "weight_bytes", "peak_activation_bytes",
@@ -188,6 +192,53 @@ def test_an_own_table_of_accuracies(run, tmp_path):
     assert told["unknown"] == 0
 
 
+ROUNDED = """name: rounded
+input: [3, 64, 64]
+scaling: {round: nearest, multiple: 8, minimum: 8}
+parameters:
+  depth: {default: 1, choices: [1, 2, 3]}
+  unused: {default: plain, choices: [plain, other]}
+  share: {default: 1, choices: [0.5, 1, 1.001]}
+layers:
+  - conv: {out: 16, kernel: 3, stride: 2}
+  - {conv: {out: 24 * $share, kernel: 3}, repeat: $depth}
+"""
+
+
+@pytest.mark.parametrize("step", ["0.01", "0.0001"])
+def test_networks_that_parameters_make_alike_are_one(run, tmp_path, step):
+    """In small grids and in such as are costed one combination at a time."""
+    spec = tmp_path / "rounded.yaml"
+    spec.write_text(ROUNDED)
+    document = documents.read(spec)
+    told = found(run, spec, "--maximize", "macs", "--resolution", "64", "--alpha", f"0.25:1:{step}")
+    digests = {
+        digest(build(document, settle(document, alpha=f"{a / 100}", parameters={"depth": depth, "share": share})))
+        for a in range(25, 101) for depth in (1, 2, 3) for share in (0.5, 1, 1.001)
+    }  # fmt: skip
+    assert told["distinct"] == told["feasible"] == len(digests)
+    assert len({(row["macs"], row["params"]) for row in told["front"]}) == len(told["front"])
+
+
+def test_the_command_is_asked_once_for_each_network(run, tmp_path):
+    spec, log = tmp_path / "rounded.yaml", tmp_path / "log"
+    spec.write_text(ROUNDED)
+    script = tmp_path / "train.py"
+    script.write_text(f"open({str(log)!r}, 'a').write('x')\nprint('{{\"accuracy\": 50}}')\n")
+    words = [spec, "--resolution", "64", "--set", "share=1", "--store", tmp_path / "s.db"]
+    words += ["--evaluate", f"{sys.executable} {script}", "--evaluations", "12"]
+    told = found(run, *words)
+    assert told["exact"] and told["evaluated"] == told["distinct"] == len(log.read_text()) == 12
+    assert told["winner"]["alpha"] == 0.25 and told["equals_count"] == 11
+
+
+def test_the_published_are_the_cheapest_where_that_is_asked_for(run):
+    told = found(run, "--min-accuracy", "71")
+    costs_ = [row["macs"] for row in told["published"]]
+    assert costs_ == sorted(costs_) and told["published"][0]["spec"].startswith("mobilenetv3")
+    assert "its published 70.90 % is below that" in run("search", "--min-accuracy", "71").output
+
+
 def test_an_own_command(run, tmp_path):
     script = tmp_path / "train.py"
     script.write_text(
@@ -212,7 +263,14 @@ def test_an_own_command(run, tmp_path):
         (["--budget", "300M", "--max-latency", "2ms"], "--max-latency needs --device"),
         (["--budget", "300M", "--max-latency", "2", "--device", "rk3399-tflite"], "write 2ms"),
         (["--budget", "300M", "--min-accuracy", "99"], "the most accurate"),
-        (["--budget", "20M", "--min-accuracy", "60"], "nothing keeps to all limits at once"),
+        (["--budget", "20M", "--min-accuracy", "60"], "looked at. Nearest: mobilenetv1 at α 0.64 at 128, with 77.9 M"),
+        (["--max-params", "1"], "at most 1 parameters are asked for"),
+        (["--evaluations", "5"], "name one (--evaluate)"),
+        (["--time-limit", "5"], "name one (--evaluate)"),
+        (["--measurements", "5"], "--device cpu or cuda"),
+        (["--minutes", "5", "--device", "rk3399-tflite"], "--device cpu or cuda"),
+        (["--mode", "graph"], "name one (--device)"),
+        (["--resume"], "--out DIR"),
         (["--alpha", "1:0.5:0.1"], "empty range"),
         (["--device", "none-such"], "unknown device"),
         (["--maximize", "beauty"], "unknown objective"),

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcost import dims
-from archcost.analysis import sums
+from archcost.analysis import conventions, sums
+from archcost.analysis.conventions import Convention
+from archcost.analysis.identity import fingerprints, numbered
+from archcost.analysis.layers import LayerCost, layer_cost
 from archcost.analysis.memory import Schedule, schedule
 from archcost.analysis.receptive import receptive_field
 from archcost.analysis.rows import Part, masked, parts
-from archcost.cost import Amount
-from archcost.dims import Dim, is_array
+from archcost.dims import is_array
 from archcost.errors import ArchcostError
-from archcost.graph import Layer, Network
-from archcost.shape import TensorShape
+from archcost.graph import Network
 from archcost.spec.names import unknown
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
@@ -48,36 +49,12 @@ TOTALS = (
 """Names of all totals, in the order of every report."""
 
 
-@dataclass(slots=True, eq=False)
-class LayerCost:
-    """One layer's row: counts for one sample, elements and bytes for the batch."""
-
-    name: str
-    kind: str
-    block: str | None
-    kernel: tuple[Dim, Dim] | None
-    stride: tuple[Dim, Dim] | None
-    groups: Dim | None
-    input_shapes: tuple[TensorShape, ...]
-    output_shape: TensorShape
-    macs: Dim
-    params: Dim
-    buffers: Dim
-    activation_elements: Dim
-    activation_bytes: Dim
-    bytes_moved: Dim
-    formula: str
-
-    @property
-    def flops(self) -> Any:
-        return 2 * self.macs
-
-
 @dataclass(eq=False)
 class Analysis:
     """The cost of one model, or of a batch of models: then each field is an array, one entry a model.
 
-    macs, flops (2 × macs), params, buffers: of one sample. Bytes: of `batch` samples in `dtype`.
+    macs, flops (2 × macs), params, buffers: of one sample. Bytes: of `batch` samples in `dtype`. convention: whose
+    count stands in the totals and layers beside the macs.
     """
 
     document: Document
@@ -85,6 +62,7 @@ class Analysis:
     batch: int = 1
     dtype: str = "float32"
     inplace: bool = True
+    convention: str | None = None
     _parts: list[Part] = field(default_factory=list, repr=False)
     _only_schedule: Schedule | None = field(default=None, repr=False)
     _fields: dict[int, tuple[tuple[Any, Any], tuple[Any, Any]]] = field(default_factory=dict, repr=False)
@@ -96,6 +74,8 @@ class Analysis:
             self.batch = operator.index(self.batch)
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or not 1 <= self.batch <= LARGEST_BATCH:
             raise ArchcostError(f"batch must be a whole number from 1 to {LARGEST_BATCH:,}, not {self.batch}")
+        if self.convention is not None:
+            self.convention = conventions.find(self.convention).name
         self._parts = parts(self.document, self.settings)
 
     @property
@@ -179,32 +159,77 @@ class Analysis:
 
     @cached_property
     def networks(self) -> Any:
-        """The number of each model's network: models of a batch with one number are the same network, under two α
-        that round to the same widths."""
+        """A number for each model's network; models of a batch with one number are the same network, such as under two
+        α that round to the same widths."""
         import numpy as np
 
-        numbered = []
-        first = 0
-        for part in self._parts:
-            if part.rows is None:
-                return 0
-            count = math.prod(part.rows.grid)
-            numbered.append((part, np.arange(first, first + count).reshape(part.rows.grid)))
-            first += count
-        return Part.joined(numbered)
+        (part, *others) = self._parts
+        if part.rows is None:
+            return 0
+        varied = any(is_array(each) for value in self.settings.parameters.values() for each in dims.parts(value))
+        if others or varied:
+            return numbered(self._parts)
+        return Part.joined([(part, np.arange(math.prod(part.rows.grid)).reshape(part.rows.grid))])
+
+    @cached_property
+    def fingerprints(self) -> Any:
+        """64 bits for each model of a batch, the same within this process for the same network of any batch."""
+        return fingerprints(self._parts)[0]
 
     @cached_property
     def totals(self) -> dict[str, Any]:
-        """Every total under the name that reports use."""
-        return {name: self.layer_count if name == "layers" else getattr(self, name) for name in TOTALS}
+        """Every total under the name that reports use; with a convention, what it counts too."""
+        found = {name: self.layer_count if name == "layers" else getattr(self, name) for name in TOTALS}
+        if self.convention is not None:
+            convention = conventions.find(self.convention)
+            found |= {
+                "counted": self.counted(convention.name),
+                "convention": convention.name,
+                "unit": convention.unit,
+                "uncounted": list(self.uncounted(convention.name)),
+            }
+        return found
+
+    def counted(self, convention: str) -> Any:
+        """What another counter counts in one sample, in the unit of `archcost.analysis.conventions.find(name)`.
+
+        None where the convention has no rule for an operator (see `uncounted`); in a batch such rows are masked.
+        Raises ArchcostError for a convention that nobody has written down.
+        """
+        found = conventions.find(convention)
+        if self._parts[0].rows is None:
+            return found.total(self.network)
+        # Where a structure has no figure, zero stands there, masked.
+        missing = Part.joined((part, bool(part.network and found.uncounted(part.network))) for part in self._parts)
+        return masked(self._each(lambda network: self._bounded(found, network)), missing)
+
+    def uncounted(self, convention: str) -> tuple[str, ...]:
+        """The kinds of operators, in any model of the batch, that a convention has no rule for."""
+        found = conventions.find(convention)
+        networks = [part.network for part in self._parts if part.network]
+        return tuple(dict.fromkeys(kind for network in networks for kind in found.uncounted(network)))
+
+    def _bounded(self, convention: Convention, network: Network) -> Any:
+        try:
+            total = convention.total(network)
+        except OverflowError as error:
+            raise ArchcostError(f"{error}; analyse these settings one model at a time") from None
+        return 0 if total is None else total
 
     @cached_property
     def layers(self) -> list[LayerCost]:
         """A row for each layer, in the file's order. For a batch, see `network`."""
         if is_array(self.macs):
             raise ArchcostError("layers are listed for one model; this is a batch")
-        allocates = self._schedule(self.network).allocates
-        return [self._row(layer, allocates.get(layer.name)) for layer in self.network.layers]
+        network = self.network
+        allocates = self._schedule(network).allocates
+        size = DTYPES[self.dtype]
+        rows = [layer_cost(layer, allocates.get(layer.name), self.batch, size) for layer in network.layers]
+        if self.convention is not None:
+            convention = conventions.find(self.convention)
+            for row, layer in zip(rows, network.layers, strict=True):
+                row.counted = convention.value(layer, network)
+        return rows
 
     def training(self, optimizer: str = "sgd", amp: bool = False) -> Training:
         """What a step of training one model costs, on the batch and in the dtype of this analysis.
@@ -220,31 +245,6 @@ class Analysis:
             raise ArchcostError("int8 cannot be trained; take float32, or bfloat16")
         size = DTYPES["float32" if amp else self.dtype]
         return training(self.network, self.batch, size, optimizer, amp, self.inplace)
-
-    def _row(self, layer: Layer, allocated: Amount | None) -> LayerCost:
-        cost, op = layer.cost, layer.op
-        params, buffers = cost.params.value, cost.buffers.value
-        moved = sum(shape.elements for shape in (*layer.input_shapes, layer.output_shape)) * self.batch
-        elements = allocated.value * self.batch if allocated else 0
-        size = DTYPES[self.dtype]
-        source = layer.input_shapes[0]
-        return LayerCost(
-            name=layer.name,
-            kind=layer.kind,
-            block=layer.block,
-            kernel=getattr(op, "kernel", None),
-            stride=getattr(op, "step", getattr(op, "stride", None)),
-            groups=source.channels if layer.kind == "depthwise" else getattr(op, "groups", None),
-            input_shapes=layer.input_shapes,
-            output_shape=layer.output_shape,
-            macs=cost.macs.value,
-            params=params,
-            buffers=buffers,
-            activation_elements=elements,
-            activation_bytes=elements * size,
-            bytes_moved=(moved + params + buffers) * size if op.moves_data else 0,
-            formula=str(cost.macs),
-        )
 
     def _bytes(self, elements: Any) -> Any:
         try:
@@ -307,12 +307,3 @@ class Analysis:
 def _filler(built: tuple[Part, Any]) -> Any:
     part, figure = built
     return part.spread(figure)[0]
-
-
-def group(layers: Iterable[LayerCost], by: str) -> dict[str, list[LayerCost]]:
-    """Layers by kind, or by the block of the outermost list that they stand in."""
-    groups: dict[str, list[LayerCost]] = {}
-    for layer in layers:
-        key = layer.kind if by == "kind" else (layer.block or layer.name).split(".")[0]
-        groups.setdefault(key, []).append(layer)
-    return groups

@@ -34,6 +34,7 @@ class Sweep:
     batch: int = 1
     dtype: str = "float32"
     inplace: bool = True
+    convention: str | None = None
 
     def __len__(self) -> int:
         count = len(self.alphas) * len(self.resolutions)
@@ -50,8 +51,16 @@ class Sweep:
         settings = [self._given(each) for each in self.settings]
         return {
             **{name: _joined([table[name] for table in settings]) for name in settings[0]},
-            **{name: _joined([table[name] for table in totals]) for name in TOTALS},
+            **{name: _joined([table[name] for table in totals]) for name in self.totals},
         }
+
+    @property
+    def totals(self) -> tuple[str, ...]:
+        """The names of the columns that hold totals."""
+        if self.convention is None:
+            return TOTALS
+        macs_and_flops, others = TOTALS[:2], TOTALS[2:]
+        return (*macs_and_flops, "counted", "convention", "unit", *others)
 
     @property
     def infeasible(self) -> int:
@@ -105,8 +114,8 @@ class Sweep:
         errors: list[SpecError] = []
         for settings in self.settings:
             try:
-                totals = Analysis(self.document, settings, self.batch, self.dtype, self.inplace).totals
-                tables.append({name: _flat(totals[name], self._shape(settings)) for name in TOTALS})
+                found = Analysis(self.document, settings, self.batch, self.dtype, self.inplace, self.convention).totals
+                tables.append({name: _flat(found[name], self._shape(settings)) for name in self.totals})
             except SpecError as error:
                 errors.append(error)
                 tables.append(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcost import importers as _importers  # noqa: F401  what it reads, `load` takes
 from archcost.api.model import Model, analyze, load, sweep, validate
 from archcost.api.results import Analysis, Sweep, Validation
 

@@ -40,17 +40,17 @@ def _unwatched(title: str, total: int | None) -> AbstractContextManager[Moved]:
 class Effort:
     """What a search may spend, and who watches it.
 
-    trials, sampler, seed, journal: of an evolution (seed None: 0); evaluations, time_limit (seconds for each): of the
-    user's command; measurements, minutes: on a device; store: where both are kept. watch: makes, for a title and a
-    total, what is told how far it is; warn: is told what failed.
+    trials, sampler, seed, journal: of an evolution; evaluations, time_limit (seconds for each): of the user's command;
+    measurements, minutes: on a device; None takes what is usual; store: where both are kept. watch: makes, for a title
+    and a total, what is told how far it is; warn: is told what failed.
     """
 
     trials: int = TRIALS
     sampler: str = "nsga2"
     seed: int = 0
     journal: Path | None = None
-    evaluations: int = EVALUATIONS
-    time_limit: float = LIMIT_SECONDS
+    evaluations: int | None = None
+    time_limit: float | None = None
     measurements: int | None = None
     minutes: float | None = None
     store: str | Path | None = None
@@ -75,6 +75,10 @@ def answered(question: Question, effort: Effort, *, evaluate: str | None, device
     With both, the device is measured first where a limit on latency needs it, so that only what is predicted to keep
     to it is evaluated; then what was evaluated is measured. Raises ArchcostError where nothing fits.
     """
+    if evaluate is None and (effort.evaluations or effort.time_limit):
+        raise ArchcostError("a number of evaluations or a time limit is for a command; name one (--evaluate)")
+    if device is None and (effort.measurements or effort.minutes):
+        raise ArchcostError("a number of measurements or minutes is for a device at hand (--device cpu or cuda)")
     if evaluate is None and device is None:
         return _checked(_plain(question, effort))
     with Store(folders.store(None if effort.store is None else str(effort.store))) as store:
@@ -221,7 +225,8 @@ class _Device:
 
 def _evaluated(question: Question, command: str, store: Store, effort: Effort) -> Answer:
     """The answer by the user's own command; what the store knows is not asked again."""
-    evaluator = Evaluator(command, store, effort.time_limit)
+    budget = effort.evaluations or EVALUATIONS
+    evaluator = Evaluator(command, store, effort.time_limit or LIMIT_SECONDS)
     for space in question.spaces:
         evaluator.check(space.document)
 
@@ -232,11 +237,11 @@ def _evaluated(question: Question, command: str, store: Store, effort: Effort) -
             effort.warn(f"no accuracy of {where}: {found.reason}")
         return found.accuracy
 
-    with effort.watch("evaluating", effort.evaluations) as moved:
+    with effort.watch("evaluating", budget) as moved:
         told = evaluated(
             question,
             evaluate,
-            budget=effort.evaluations,
+            budget=budget,
             seed=effort.seed,
             sampler=effort.sampler,
             journal=effort.journal,

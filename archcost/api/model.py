@@ -10,8 +10,7 @@ from typing import Any
 from archcost.api.devices import need_device, predictor_of, predictors
 from archcost.api.results import Analysis, Sweep, Validation
 from archcost.errors import ArchcostError
-from archcost.spec import document as _document
-from archcost.spec import ranges, zoo
+from archcost.spec import loading, ranges
 from archcost.spec.parts import Document
 from archcost.spec.settings import settle
 
@@ -39,18 +38,37 @@ class Model:
         parameters: Mapping[str, Any] | None = None,
         device: str | Path | None = None,
         mode: str = "",
+        convention: str | None = None,
     ) -> Analysis:
         """Exact costs at the given settings.
 
         Arrays for alpha, rho, resolution or parameters broadcast: the result's totals are then arrays.
         resolution: one size, or (height, width). device: a profile's name or file, for predicted times; mode: how
-        it runs there (`graph`, `eager`), if not as the profile's own measurements did.
+        it runs there (`graph`, `eager`), if not as the profile's own measurements did. convention: another tool, whose
+        count the totals then hold too; `Analysis.counted` gives those of others.
         Raises ArchcostError (SpecError with all problems).
         """
         settings = self._merged(alpha, rho, resolution, parameters)
         need_device(mode, device)
         predictor = None if device is None else predictor_of(device, dtype, mode)
-        return Analysis(self.document, settle(self.document, **settings), batch, dtype, inplace, predictor=predictor)
+        document = self._traced_at(settings) or self.document
+        settled = settle(document, **settings)
+        return Analysis(document, settled, batch, dtype, inplace, convention, predictor=predictor)
+
+    def _traced_at(self, settings: Mapping[str, Any]) -> Document | None:
+        """An imported model that cannot be rescaled, traced anew at the one resolution asked for; else None."""
+        document = self.document
+        if settings["resolution"] is None or document.imported is None or document.file != document.imported.origin:
+            return None
+        if not document.imported.fixed and not any(item.kind == "traced" for item in document.items):
+            return None
+        sizes = settle(document, resolution=settings["resolution"], anew=True).resolution
+        if sizes is None or any(hasattr(size, "dtype") for size in sizes):
+            return None
+        from archcost.importers import resized
+
+        height, width = (int(size) for size in sizes)
+        return resized(document.file, height, width)
 
     def sweep(
         self,
@@ -63,11 +81,13 @@ class Model:
         parameters: Mapping[str, Any] | None = None,
         device: str | Path | Iterable[str | Path] | None = None,
         mode: str = "",
+        convention: str | None = None,
     ) -> Sweep:
         """Every combination of the given values: a row for each variant.
 
         Values are a list, one value, or a range as the command line has it ("0.25:1:0.05", ends included).
-        device: one or several profiles, by name or file; each adds a column of predicted times; mode: as for analyze.
+        device: one or several profiles, by name or file; each adds a column of predicted times. mode, convention: as
+        for analyze.
         """
         need_device(mode, device)
         fixed = self._merged(None, None, None, None)
@@ -84,6 +104,7 @@ class Model:
             batch,
             dtype,
             inplace,
+            convention,
             predictors=predictors(device, dtype, mode),
         )
 
@@ -120,14 +141,12 @@ def _values(given: Any, what: str) -> list[Any]:
 
 
 def load(spec: str | Path) -> Model:
-    """A spec from a path or from the zoo, with optional settings: `mobilenetv1@alpha=0.5,resolution=160`.
+    """A spec from a path, from the zoo or from an importer, with optional settings: `mobilenetv1@alpha=0.5`,
+    `torchvision:resnet50@resolution=160`, `mypackage.models:build?input=3x224x224`.
 
     Raises ArchcostError where there is no such spec, SpecError where it has problems.
     """
-    if isinstance(spec, Path) or zoo.exists(Path(spec)):
-        return Model(_document.read(Path(spec)), {})
-    name, settings = ranges.reference(spec)
-    return Model(_document.read(zoo.find(name)), settings)
+    return Model(*loading.load(spec))
 
 
 def analyze(spec: str | Path, **settings: Any) -> Analysis:

@@ -8,7 +8,8 @@ from typing import Any
 
 from archcost.accuracy import model as published
 from archcost.accuracy import table as tables
-from archcost.api.devices import predictor_of
+from archcost.api import limits as costs
+from archcost.api.devices import need_device, predictor_of
 from archcost.api.model import Model, load
 from archcost.errors import ArchcostError
 from archcost.search import quantities
@@ -29,10 +30,8 @@ OBJECTIVES = {
 }
 """What can be an objective, and its column."""
 READERS: dict[str, tuple[str, Callable[[str, str], float]]] = {
-    "budget": ("macs", quantities.count),
-    "max_params": ("params", quantities.count),
-    "max_weights": ("weight_bytes", quantities.size),
-    "max_peak_memory": ("peak_activation_bytes", quantities.size),
+    "budget": costs.READERS["max_macs"],
+    **{name: reader for name, reader in costs.READERS.items() if name != "max_macs"},
     "max_latency": ("seconds", quantities.duration),
     "min_accuracy": ("accuracy", quantities.percent),
 }
@@ -96,6 +95,7 @@ def question_of(
     profile: a device whose profile predicts times; measured: times will be measured; own: accuracies
     will be the user's."""
     constraints = constraints_of(limits)
+    need_device(mode, profile or measured)
     if constraints.seconds is not None and profile is None and not measured:
         raise ArchcostError("--max-latency needs --device: cuda or cpu measures here, a profile's name predicts")
     twice = [str(spec) for place, spec in enumerate(specs) if spec in specs[:place]]

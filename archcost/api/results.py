@@ -12,6 +12,11 @@ from archcost import analysis as _analysis
 from archcost.errors import ArchcostError, SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcost.analysis.crosscheck import Crosscheck
+    from archcost.analysis.difference import Difference
+    from archcost.analysis.limits import Check
     from archcost.analysis.training import Training
     from archcost.graph import Network
     from archcost.latency.prediction import Predictor
@@ -78,6 +83,31 @@ class Analysis(_analysis.Analysis):
             raise ArchcostError("one model is exported at a time; this is a batch")
         return self.network
 
+    def check(self, **limits: Any) -> Check:
+        """Limits that the model must keep to: max_macs, max_params, max_weights, max_peak_memory.
+
+        Texts with units as on the command line (300M, 1MiB), or numbers. Raises ArchcostError.
+        """
+        from archcost.analysis.limits import check
+        from archcost.api.limits import limits_of
+
+        return check(self, limits_of(limits))
+
+    def crosscheck(self, only: Iterable[str] = (), **settings: Any) -> Crosscheck:
+        """Other counters' own figures for one model, beside what archcost makes of their conventions.
+
+        only: names of counters; settings: as `archcost.api.crosscheck.crosscheck` has them. Raises ArchcostError.
+        """
+        from archcost.api.crosscheck import crosscheck
+
+        return crosscheck(self, only, **settings)
+
+    def diff(self, other: _analysis.Analysis) -> Difference:
+        """What distinguishes this model (a) from another (b): totals, and layers matched by name and shape."""
+        from archcost.analysis.difference import Difference
+
+        return Difference(self, other)
+
     def _repr_html_(self) -> str:
         from archcost.reports import html
 
@@ -99,7 +129,7 @@ class Sweep(_analysis.Sweep):
             f"predicted_ms_{name}" if several else "predicted_ms": column
             for name, (column, _) in self._predictions.items()
         }
-        totals = {name: found[name] for name in _analysis.TOTALS}
+        totals = {name: found[name] for name in self.totals}
         return {**{name: column for name, column in found.items() if name not in totals}, **times, **totals}
 
     @property

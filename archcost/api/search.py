@@ -91,7 +91,7 @@ def find(
         inplace=inplace,
         accuracy=accuracy,
         profile=None if here else device,
-        mode="" if here else mode,
+        mode=mode,
         measured=here,
         own=evaluate is not None,
     )

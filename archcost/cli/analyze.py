@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from archcost.api import load
+from archcost.api import Analysis, load
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
@@ -29,6 +29,8 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     "--optimizer", type=click.Choice(OPTIMIZERS), help="With --training: whose state is held.  [default: sgd]"
 )
 @click.option("--amp", is_flag=True, help="With --training: automatic mixed precision, activations in 16 bits.")
+@options.convention_option
+@click.option("--conventions", "side_by_side", is_flag=True, help="All conventions side by side, and how each differs.")
 @click.option("--by", type=click.Choice(["block", "kind"]), help="Sum the layers of each block or kind.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
@@ -43,6 +45,8 @@ def command(
     training: bool,
     optimizer: str | None,
     amp: bool,
+    convention: str | None,
+    side_by_side: bool,
     by: str | None,
     form: str | None,
     output: str | None,
@@ -59,15 +63,21 @@ def command(
     archcost analyze mobilenetv1@alpha=0.5,resolution=160,depth=0 --by block
     archcost analyze resnet50 --batch 32 --dtype float16 -o resnet50.json
     archcost analyze mobilenetv1 --device pixel3-cpu --by block
+    archcost analyze resnet50 --convention thop
+    archcost analyze resnet50 --conventions
     archcost analyze mobilenetv1 --batch 32 --training --optimizer adam --amp --by block
     """
     settings = options.chosen(alpha, rho, resolution, assignments)
-    analysis = load(spec).analyze(**settings, **memory, device=device, mode=mode or "")
+    if side_by_side and (convention or by or device or training):
+        raise ArchcostError("--conventions lists all by itself; leave --convention, --by, --device, --training away")
     if not training and (optimizer or amp):
         raise ArchcostError("--optimizer and --amp need --training")
+    analysis = load(spec).analyze(**settings, **memory, device=device, mode=mode or "", convention=convention)
     step = analysis.training(optimizer or "sgd", amp) if training else None
     form = format_of(form, output, ENDINGS, "table")
-    if form == "json":
+    if side_by_side:
+        text = _conventions(analysis, form, output)
+    elif form == "json":
         from archcost.reports import json
 
         text = json.dumps(analysis.to_dict(by, step))
@@ -84,3 +94,15 @@ def command(
 
         text = table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency, step)
     deliver(text, output)
+
+
+def _conventions(analysis: Analysis, form: str, output: str | None) -> str:
+    from archcost.reports import conventions, json, table
+
+    if form == "json":
+        return json.dumps(conventions.data(analysis))
+    if form == "csv":
+        return conventions.csv(analysis)
+    if form == "markdown":
+        return conventions.markdown(analysis)
+    return conventions.text(analysis, None if output else table.terminal_width())

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from archcost import __version__, cli
+from archcost import importers as _importers  # noqa: F401  what it reads, every command takes
 from archcost.errors import ArchcostError, SpecError, printable
 
 _NOT_COMMANDS = {"main", "measuring", "options", "output"}

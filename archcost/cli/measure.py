@@ -58,6 +58,7 @@ ENDINGS = {".csv": "csv", ".json": "json"}
 @click.option("--fresh", is_flag=True, help="Measure anew what the store has already.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
+@options.importing_options
 def command(
     spec: str | None, points: str | None, layers: bool, form: str | None, output: str | None, **given: Any
 ) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from archcost.analysis import DTYPE_ALIASES, DTYPES
+from archcost.errors import ArchcostError
 from archcost.spec import ranges
+from archcost.spec.parts import Document
 
 store_option = click.option(
     "--store", metavar="FILE", help="The store of measurements.  [default: $ARCHCOST_STORE, else in your data folder]"
@@ -24,6 +28,11 @@ mode_option = click.option(
 )
 
 
+convention_option = click.option(
+    "--convention", metavar="NAME", help="Also what another counter counts: thop, ptflops, …; --conventions lists them."
+)
+
+
 class Dtype(click.Choice):  # type: ignore[type-arg]
     """One of archcost's dtypes, also by its short name: fp16 for float16."""
 
@@ -35,7 +44,70 @@ class Dtype(click.Choice):  # type: ignore[type-arg]
 
 
 def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("spec")(command)
+    """SPEC, and what goes with a model to import."""
+    return click.argument("spec")(importing_options(command))
+
+
+def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--input`, `--kwargs` and `--strict` for a command that takes `spec`, or several `specs`: models to import get
+    them as a part of their name, so that the command itself need not know."""
+
+    @functools.wraps(command)
+    def with_models(*args: Any, inputs: tuple[str, ...], arguments: tuple[str, ...], strict: bool, **given: Any) -> Any:
+        from archcost.importers.reference import with_options
+
+        if inputs or arguments:
+            if not (given.get("spec") or given.get("specs")):
+                raise ArchcostError("--input and --kwargs go with a model to import, such as mypackage.models:build")
+            if given.get("spec"):
+                given["spec"] = with_options(given["spec"], inputs, arguments)
+            if given.get("specs"):
+                given["specs"] = tuple(with_options(spec, inputs, arguments) for spec in given["specs"])
+        result = command(*args, **given)
+        partial = [spec for spec in (given.get("spec"), *(given.get("specs") or ())) if spec and _warned(spec)]
+        if partial and strict:
+            click.get_current_context().exit(1)
+        return result
+
+    for option in (
+        click.option("--strict", is_flag=True, help="Exit code 1 where counts are partial, or fail to agree."),
+        click.option(
+            "--kwargs",
+            "arguments",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="An argument for building an imported model; repeatable.",
+        ),
+        click.option(
+            "--input",
+            "inputs",
+            multiple=True,
+            metavar="SIZES",
+            help="What an imported model reads, without the batch: 3x224x224; repeatable.",
+        ),
+    ):
+        with_models = option(with_models)
+    return with_models
+
+
+def _warned(spec: str) -> bool:
+    """Whether the counts of a model are partial, which is said on standard error."""
+    from archcost.importers import opened
+    from archcost.spec import document, source, zoo
+
+    path = Path(spec)
+    found: Document | None = None
+    if not zoo.exists(path):
+        found = opened(ranges.reference(spec)[0])
+    elif "imported:" in (text := source.read_text(path)):  # a large file is not read twice for nothing
+        found = document.parse(text, spec)
+    if found is None or found.imported is None or not found.imported.partial:
+        return False
+    listed = ", ".join(found.imported.partial)
+    click.echo(
+        f"warning: {found.name}: partial: nobody knows the multiply-adds of {listed}; they count as none", err=True
+    )
+    return True
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:

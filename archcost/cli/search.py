@@ -57,9 +57,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option(
     "--time-limit",
     type=click.FloatRange(0, min_open=True),
-    default=3600.0,
-    show_default=True,
-    help="Seconds for one evaluation.",
+    help="Seconds for one evaluation.  [default: 3600]",
 )
 @click.option("--device", metavar="NAME", help="cuda or cpu measures here; a profile's name or file predicts.")
 @options.mode_option
@@ -75,6 +73,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--out", "folder", metavar="DIR", help="Write result.json, front.csv, pictures and winner.yaml there.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
+@options.importing_options
 def command(
     specs: tuple[str, ...], top: int, folder: str | None, form: str | None, output: str | None, **asked: Any
 ) -> None:
@@ -138,6 +137,8 @@ def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) ->
 def _journal(folder: str | None, resume: bool) -> Path | None:
     """Where an evolution keeps its study: in the folder of the results, where it is asked for."""
     if folder is None:
+        if resume:
+            raise ArchcostError("--resume goes on with what is in a folder; name it (--out DIR)")
         return None
     path = Path(folder, JOURNAL)
     if path.exists() and not resume:

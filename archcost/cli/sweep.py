@@ -32,6 +32,7 @@ ENDINGS = {".csv": "csv", ".json": "json", ".npz": "npz"}
     help="Predict times on it: a name of `archcost devices`, or a profile's file; repeatable.",
 )
 @options.mode_option
+@options.convention_option
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
 def command(
@@ -41,6 +42,7 @@ def command(
     assignments: tuple[str, ...],
     devices: tuple[str, ...],
     mode: str | None,
+    convention: str | None,
     form: str | None,
     output: str | None,
     **memory: Any,
@@ -55,6 +57,7 @@ def command(
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --set depth=0,5 -o variants.csv
     archcost sweep mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224 -o v.npz
     archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --device pixel3-cpu
+    archcost sweep mobilenetv1 --alpha 0.25:1:0.25 --convention thop
     """
     sizes = (
         None if resolution is None else [ranges.resolution(size) for size in ranges.values(resolution, "resolution")]
@@ -65,6 +68,7 @@ def command(
         parameters={name: ranges.values(text, name) for name, text in ranges.assignments(assignments).items()},
         device=devices,
         mode=mode or "",
+        convention=convention,
         **memory,
     )
     if sweep.infeasible == len(sweep):

@@ -15,6 +15,7 @@ from archcost.errors import ArchcostError
 @click.command(name="validate", short_help="Compare every count with fvcore's.")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--all", "everything", is_flag=True, help="Every spec of the zoo.")
+@options.importing_options
 @options.settings_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @options.output_option

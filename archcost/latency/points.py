@@ -19,7 +19,7 @@ from archcost.ops.convolution import Conv2d
 from archcost.ops.fields import Margins
 from archcost.shape import TensorShape
 from archcost.spec import document as documents
-from archcost.spec import ranges, zoo
+from archcost.spec import loading, ranges, zoo
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
 
@@ -215,8 +215,8 @@ def refer(spec: str, folder: Path = Path()) -> Reference:
     settings: dict[str, str] = {}
     if found is None:
         name, settings = ranges.reference(spec)
-        found = _path(name, folder) or zoo.find(name)
-    document = documents.read(found)
+        found = _path(name, folder)
+    document = documents.read(found) if found is not None else loading.open_name(name)
     if document.problems:
         raise document.error(document.problems)
     return Reference(document, settings)

@@ -210,11 +210,11 @@ class Store:
 
     def _version(self) -> int:
         """The store's version; 0 for a new file. Raises ArchcostError for what archcost must not touch."""
-        connection = self._connected
-        application, version, tables = (
-            int(connection.execute(query).fetchone()[0])
-            for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-        )
+        with self._snapshot() as connection:
+            application, version, tables = (
+                int(connection.execute(query).fetchone()[0])
+                for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+            )
         if application == version == tables == 0:
             return 0
         if application != APPLICATION:
@@ -245,6 +245,19 @@ class Store:
                 if "locked" not in str(error) or time.monotonic() > until:
                     raise
                 time.sleep(0.02)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """What several queries read is of one moment, whatever others write meanwhile."""
+        connection = self._connected
+        own = not connection.in_transaction
+        if own:
+            connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            if own and connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archcost.exporters.paths import module_paths
 from archcost.graph import INPUT, Network
-from archcost.live import modules
+from archcost.live import arithmetic, modules
 from archcost.ops.base import Recipe
 
 
@@ -70,7 +70,7 @@ def _conv(margins: modules.Margins, **arguments: Any) -> nn.Module:
 
 
 def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
-    norm: nn.Module = (nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d)(channels)
+    norm: nn.Module = (nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d)(channels, affine=gamma or beta)
     if not gamma:
         norm.register_parameter("weight", None)
     if not beta:
@@ -78,30 +78,35 @@ def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
     return norm
 
 
-def _layer_norm(shape: tuple[int, ...], over: str, affine: bool) -> nn.Module:
+def _layer_norm(shape: tuple[int, ...], over: str, affine: bool, beta: bool) -> nn.Module:
     if over == "channels" and len(shape) > 1:
-        return modules.ChannelLayerNorm(shape[0], elementwise_affine=affine)
-    return nn.LayerNorm(list(shape) if over == "all" else shape[-1], elementwise_affine=affine)
+        return modules.ChannelLayerNorm(shape[0], elementwise_affine=affine, bias=beta)
+    return nn.LayerNorm(list(shape) if over == "all" else shape[-1], elementwise_affine=affine, bias=beta)
 
 
 def _max_pool(margins: modules.Margins, kernel_size: Any, output_size: Any, **arguments: Any) -> nn.Module:
-    padding = _within(margins, kernel_size)
+    padding, window = _within(margins, kernel_size), _one(kernel_size)
     if padding is not None:
-        return nn.MaxPool2d(kernel_size, padding=padding, **arguments)
+        return nn.MaxPool2d(window, padding=padding, **arguments)
     lowest = modules.Padding(margins, value=float("-inf"))
-    return nn.Sequential(lowest, nn.MaxPool2d(kernel_size, **arguments), modules.Crop(output_size))
+    return nn.Sequential(lowest, nn.MaxPool2d(window, **arguments), modules.Crop(output_size))
 
 
 def _avg_pool(
     margins: modules.Margins, kernel_size: Any, stride: Any, output_size: Any, ceil_mode: bool, count_include_pad: bool
 ) -> nn.Module:
-    padding = _within(margins, kernel_size)
+    padding, window = _within(margins, kernel_size), _one(kernel_size)
     if padding is not None:
-        return nn.AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return nn.AvgPool2d(window, stride, padding, ceil_mode, count_include_pad)
     if count_include_pad:
-        pool = nn.AvgPool2d(kernel_size, stride, ceil_mode=ceil_mode)
+        pool = nn.AvgPool2d(window, stride, ceil_mode=ceil_mode)
         return nn.Sequential(modules.Padding(margins), pool, modules.Crop(output_size))
     return nn.Sequential(modules.ValidAvgPool2d(kernel_size, stride, margins, ceil_mode), modules.Crop(output_size))
+
+
+def _one(pair: tuple[int, int]) -> int | tuple[int, int]:
+    """One number for both axes where they agree, as people write it; some counters tell the two apart."""
+    return pair[0] if pair[0] == pair[1] else pair
 
 
 def _within(margins: modules.Margins, kernel: tuple[int, int]) -> tuple[int, int] | None:
@@ -161,6 +166,23 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "resize": modules.Resize,
     "dropout": nn.Dropout,
     "stochastic_depth": modules.StochasticDepth,
+    "traced": arithmetic.Traced,
+    "constant": arithmetic.Constant,
+    "elementwise": arithmetic.Function,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "selu": nn.SELU,
+    "log_sigmoid": nn.LogSigmoid,
+    "hard_tanh": nn.Hardtanh,
+    "prelu": lambda slopes: nn.PReLU(slopes),
+    "subtract": lambda: arithmetic.Fold(torch.sub),
+    "divide": lambda: arithmetic.Fold(torch.div),
+    "minimum": lambda: arithmetic.Fold(torch.minimum),
+    "maximum": lambda: arithmetic.Fold(torch.maximum),
+    "reduce": arithmetic.Reduce,
+    "rms_norm": lambda features, affine: nn.RMSNorm(features, elementwise_affine=affine),
+    "slice": arithmetic.Slice,
+    "scaled_dot_product_attention": arithmetic.ScaledDotProduct,
 }
 
 __all__ = ["NetworkModule", "build_module", "build_network"]

@@ -18,12 +18,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from archcost.analysis import Analysis, Validation
 from archcost.graph import Layer
 from archcost.live.build import NetworkModule, build_network
-from archcost.ops.attention import Attention
+from archcost.ops.attention import Attention, ScaledDotProduct
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its losses are scripted by what torch calls deprecated
     from fvcore.nn import FlopCountAnalysis
 
+ATTENTIONS = (Attention, ScaledDotProduct)
+"""Operators that hold what fvcore cannot see."""
 UNSEEN_PRODUCTS = ("attention", "mm", "einsum", "conv", "linear", "matmul", "bilinear", "lstm", "gru")
 """An operator that fvcore passes over is harmless unless its name holds one of these."""
 
@@ -56,7 +58,7 @@ def _compare_meta(found: Validation, analysis: Analysis, size: tuple[int, ...]) 
         found.compare(name, "output shape", tuple(layer.output_shape), shapes[name], "torch")
         found.compare(name, "params", cost.params.value, sum(p.numel() for p in part.parameters()), "sum(p.numel())")
         found.compare(name, "buffers", cost.buffers.value, _buffers(part), "torch")
-        if isinstance(layer.op, Attention):
+        if isinstance(layer.op, ATTENTIONS):
             found.compare(name, "macs", cost.macs.value, counts.get(module.paths[name], 0), "FlopCounterMode")
 
 
@@ -84,7 +86,7 @@ def _compare_fvcore(found: Validation, analysis: Analysis, size: tuple[int, ...]
         ]
         if passed_over:
             found.unseen.append(layer.name)
-            if not isinstance(layer.op, Attention):
+            if not isinstance(layer.op, ATTENTIONS):
                 found.compare(layer.name, passed_over[0], "nothing", "not counted", "fvcore")
     for name in sorted({*totals, *found.operators}):
         found.compare("total", name, totals.get(name, 0), found.operators.get(name, 0), "fvcore")

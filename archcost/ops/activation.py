@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from archcost.cost import Amount, Cost
-from archcost.ops.base import KEEPS_INPUT, KEEPS_OUTPUT, Keeps, Reach, Recipe, Storage, Unary
+from archcost.ops.base import KEEPS_INPUT, KEEPS_OUTPUT, Check, Keeps, Reach, Recipe, Storage, Unary
+from archcost.ops.fields import position
 from archcost.shape import TensorShape
 
 
@@ -104,16 +106,22 @@ class Tanh(Activation):
     derived_from_output: ClassVar[bool] = True
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Softmax(Activation):
-    """e^x over the sum of e^x along the channels of a map, or the last size; its output is new memory"""
+    """e^x over the sum of e^x along the channels of a map, or the last size, or `axis`; its output is new memory"""
 
-    __slots__ = ()
     kind: ClassVar[str] = "softmax"
     derived_from_output: ClassVar[bool] = True
     storage: ClassVar[Storage] = "own"
+    axis: int | None = position("another axis to sum along, from 0", None)
+
+    def problems(self, x: TensorShape) -> Iterator[Check]:
+        if self.axis is not None:
+            yield self.axis >= x.rank, "{} has no axis {}", x, self.axis
 
     def reach(self, x: TensorShape) -> Reach | None:
-        return Reach() if x.rank == 3 else None
+        return Reach() if x.rank == 3 and not self.axis else None
 
     def recipe(self, x: TensorShape) -> Recipe:
-        return Recipe("softmax", {"axis": 1 if x.rank == 3 else -1})
+        usual = 1 if x.rank == 3 else -1
+        return Recipe("softmax", {"axis": usual if self.axis is None else self.axis + 1})

@@ -9,7 +9,7 @@ from typing import ClassVar
 from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim
 from archcost.ops.base import Check, Gradients, Keeps, Nary, Reach, Recipe, Unary
-from archcost.ops.fields import flag, size
+from archcost.ops.fields import axes, flag, size
 from archcost.shape import TensorShape
 
 
@@ -96,15 +96,56 @@ class ClassToken(Unary):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PositionEmbedding(Unary):
-    """x -> x: a learned addend for each element;  params = elements of x"""
+    """x -> x: a learned addend for each element;  params = elements of x, or the sizes of the axes `over`"""
 
     kind: ClassVar[str] = "position_embedding"
+    over: tuple[int, ...] | None = axes("the axes along which the addends differ; without it, all", None)
+
+    def problems(self, x: TensorShape) -> Iterator[Check]:
+        if self.over is not None:
+            yield max(self.over) >= x.rank, "{} has no axis {}", x, max(self.over)
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
-        return Cost(params=Amount.product(*x), arithmetic_elements=Amount.product(*y))
+        learned = (dim for axis, dim in enumerate(x) if self.over is None or axis in self.over)
+        return Cost(params=Amount.product(*learned), arithmetic_elements=Amount.product(*y))
 
     def passes_gradient(self) -> bool:
         return True
 
     def recipe(self, x: TensorShape) -> Recipe:
-        return Recipe("position_embedding", {"shape": tuple(x)})
+        shape = tuple(dim if self.over is None or axis in self.over else 1 for axis, dim in enumerate(x))
+        return Recipe("position_embedding", {"shape": shape})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaledDotProduct(Nary):
+    """[…, t, d], […, s, d], […, s, e] -> […, t, e]: softmax(q · kᵀ) · v;  macs = … · t · s · (d + e)
+
+    A fourth input is a mask or a bias of the scores.
+    """
+
+    kind: ClassVar[str] = "scaled_dot_product_attention"
+    ranks: ClassVar[tuple[int, int]] = (1, 8)
+    arity: ClassVar[tuple[int, int]] = (3, 4)
+
+    def problems(self, xs: tuple[TensorShape, ...]) -> Iterator[Check]:
+        q, k, v = xs[:3]
+        small = min(q.rank, k.rank, v.rank) < 2
+        yield small or not q.rank == k.rank == v.rank, "attention of different rank: {}, {} and {}", q, k, v
+        if not small and q.rank == k.rank == v.rank:
+            yield (q[-1] != k[-1]) | (k[-2] != v[-2]), "attention of {}, {} and {}: the sizes differ", q, k, v
+            for a, b, c in zip(q[:-2], k[:-2], v[:-2], strict=True):
+                yield (a != b) | (b != c), "attention of {}, {} and {}: the outer sizes differ", q, k, v
+
+    def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape:
+        return TensorShape((*xs[0][:-1], xs[2][-1]))
+
+    def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
+        q, k = xs[:2]
+        return Cost(macs=Amount.product(*q, k[-2]) + Amount.product(*y, k[-2]))
+
+    def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
+        return None
+
+    def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
+        return Recipe("scaled_dot_product_attention", {"masked": len(xs) == 4})

@@ -85,6 +85,8 @@ class Op(ABC):
     """Whether its output's shape is right even where it has a problem."""
     trains_in_place: ClassVar[bool] = False
     """Whether overwriting its input saves memory while training too: then it keeps its output, or neither."""
+    by_name: ClassVar[bool] = False
+    """Whether its problems name the layer, not the operator."""
     moves_data: ClassVar[bool] = True
     """Whether running it reads its input and writes its output (views and identities do not)."""
 

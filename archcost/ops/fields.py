@@ -126,6 +126,86 @@ def sizes(help: str, minimum: int = 1, *, structural: bool = False) -> Any:
     return _declare(FieldType(read, schema, structural=structural), help, dataclasses.MISSING)
 
 
+LARGEST_COUNT = 10**18
+
+
+def count(help: str, default: int = 0) -> Any:
+    """A whole number of any size that a cost may have."""
+
+    def read(raw: Any, reject: Reject) -> int:
+        if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw <= LARGEST_COUNT:
+            raise ValueError(f"needs a whole number from 0, not {describe(raw)}")
+        return raw
+
+    return _declare(FieldType(read, WHOLE_OR_ZERO, structural=True), help, default)
+
+
+def shape(help: str) -> Any:
+    """The sizes of one tensor as plain numbers, of any rank."""
+    schema = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
+    return _declare(FieldType(_read_shape, schema, structural=True), help, dataclasses.MISSING)
+
+
+def shapes(help: str) -> Any:
+    """The sizes of several tensors."""
+
+    def read(raw: Any, reject: Reject) -> tuple[tuple[int, ...], ...]:
+        if not isinstance(raw, list) or not raw:
+            raise ValueError(f"needs a list of shapes, not {describe(raw)}")
+        return tuple(_read_shape(each, reject) for each in raw)
+
+    one = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
+    schema = {"type": "array", "items": one, "minItems": 1}
+    return _declare(FieldType(read, schema, structural=True), help, dataclasses.MISSING)
+
+
+def _read_shape(raw: Any, reject: Reject) -> tuple[int, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise ValueError(f"needs a list of sizes, not {describe(raw)}")
+    for size in raw:
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST_COUNT:
+            raise ValueError(f"needs whole numbers from 1, not {describe(size)}")
+    return tuple(raw)
+
+
+def text(help: str) -> Any:
+    """A word that changes no cost."""
+
+    def read(raw: Any, reject: Reject) -> str:
+        if not isinstance(raw, str) or not raw:
+            raise ValueError(f"needs a text, not {describe(raw)}")
+        return raw
+
+    return _declare(FieldType(read, {"type": "string"}, structural=True), help, dataclasses.MISSING)
+
+
+def axes(help: str, default: Any = dataclasses.MISSING) -> Any:
+    """A list of axes, from 0."""
+
+    def read(raw: Any, reject: Reject) -> tuple[int, ...]:
+        if not isinstance(raw, list) or not raw:
+            raise ValueError(f"needs a list of axes, not {describe(raw)}")
+        found = [read_size(item, 0, reject) for item in raw]
+        if not all(isinstance(axis, int) for axis in found) or len(set(found)) < len(found):
+            raise ValueError(f"needs different axes, not {describe(raw)}")
+        return tuple(int(axis) for axis in found)
+
+    schema = {"type": "array", "items": WHOLE_OR_ZERO, "minItems": 1}
+    return _declare(FieldType(read, schema, structural=True), help, default)
+
+
+def number(help: str, default: Any = dataclasses.MISSING) -> Any:
+    """Any number; it changes no cost."""
+
+    def read(raw: Any, reject: Reject) -> float:
+        found = dims.as_float(raw) if isinstance(raw, Ratio) else raw
+        if isinstance(found, bool) or not isinstance(found, (int, float)):
+            raise ValueError(f"needs a number, not {describe(raw)}")
+        return float(found)
+
+    return _declare(FieldType(read, {"anyOf": [{"type": "number"}, EXPRESSION]}, structural=True), help, default)
+
+
 def flag(help: str, default: bool) -> Any:
     def read(raw: Any, reject: Reject) -> bool:
         if not isinstance(raw, bool):

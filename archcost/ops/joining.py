@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from archcost.cost import NOTHING, Amount, Cost
-from archcost.dims import larger
+from archcost.dims import Dim, larger
 from archcost.ops.base import Check, Keeps, Nary, Reach, Recipe, Storage, Unary
-from archcost.ops.fields import position
+from archcost.ops.fields import position, size
 from archcost.shape import TensorShape
 
 
@@ -152,3 +152,30 @@ class Select(Unary):
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("select", {"index": self.index})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice(Unary):
+    """[…] -> […]: `length` entries of an axis (0: channels) from `start` on; a view"""
+
+    kind: ClassVar[str] = "slice"
+    storage: ClassVar[Storage] = "view"
+    moves_data: ClassVar[bool] = False
+    length: Dim = size("how many entries")
+    start: Dim = size("the first of them, from 0", 0, minimum=0)
+    axis: int = position("along which axis; 0 is the channels", 0)
+
+    def problems(self, x: TensorShape) -> Iterator[Check]:
+        yield self.axis >= x.rank, "{} has no axis {}", x, self.axis
+        if self.axis < x.rank:
+            end = self.start + self.length
+            yield end > x[self.axis], "entries {} to {} of {}", self.start, end, x[self.axis]
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        return TensorShape(self.length if axis == self.axis else dim for axis, dim in enumerate(x))
+
+    def reach(self, x: TensorShape) -> Reach | None:
+        return None if x.rank != 3 else Reach()
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        return Recipe("slice", {"axis": self.axis, "start": self.start, "length": self.length})

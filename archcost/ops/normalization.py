@@ -9,7 +9,7 @@ from typing import ClassVar
 from archcost.cost import Amount, Cost
 from archcost.dims import Dim
 from archcost.ops.base import KEEPS_INPUT, Check, Keeps, Recipe, Storage, Unary
-from archcost.ops.fields import flag, one_of, size
+from archcost.ops.fields import axes, flag, one_of, size
 from archcost.shape import TensorShape
 
 
@@ -48,10 +48,12 @@ class LayerNorm(Unary):
         "what it normalises: the last size, the first, or all", ("features", "channels", "all"), "features"
     )
     affine: bool = flag("a learned scale and shift", True)
+    beta: bool = flag("with a scale, a shift too", True)
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         over = {"features": x[-1:], "channels": x[:1], "all": x}[self.over]
-        return Cost(params=Amount.product(2 * self.affine, *over), norm_elements=Amount.product(*x))
+        learned = self.affine + (self.affine and self.beta)
+        return Cost(params=Amount.product(learned, *over), norm_elements=Amount.product(*x))
 
     def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
         """Its input, and a mean and deviation for each position."""
@@ -59,7 +61,8 @@ class LayerNorm(Unary):
         return Keeps((0,), statistics=Amount.product(2, *positions))
 
     def recipe(self, x: TensorShape) -> Recipe:
-        return Recipe("layer_norm", {"shape": tuple(x), "over": self.over, "affine": self.affine})
+        arguments = {"shape": tuple(x), "over": self.over, "affine": self.affine, "beta": self.beta}
+        return Recipe("layer_norm", arguments)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,15 +109,20 @@ class LocalResponseNorm(Unary):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerScale(Unary):
-    """[c, …] -> same: each channel times a learned number;  params = c"""
+    """[c, …] -> same: each channel times a learned number;  params = c, or the sizes of the axes `over`"""
 
     kind: ClassVar[str] = "layer_scale"
+    over: tuple[int, ...] = axes("the axes along which the numbers differ", (0,))
+
+    def problems(self, x: TensorShape) -> Iterator[Check]:
+        yield max(self.over) >= x.rank, "{} has no axis {}", x, max(self.over)
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
-        return Cost(params=Amount.product(x.channels), arithmetic_elements=Amount.product(*y))
+        learned = Amount.product(*(dim for axis, dim in enumerate(x) if axis in self.over))
+        return Cost(params=learned, arithmetic_elements=Amount.product(*y))
 
     def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
         return KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:
-        return Recipe("layer_scale", {"channels": x.channels, "rank": x.rank})
+        return Recipe("layer_scale", {"sizes": tuple(dim if i in self.over else 1 for i, dim in enumerate(x))})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class Row:
     """One line: a layer, a group of layers, or the total. Counts for one sample, elements and bytes for the batch.
 
+    counted: by the convention that was asked for; None without one, or where it has no rule for a layer.
     predicted_seconds (for the batch), bound, time_share: only where a device was named, and the layer is a kernel.
     backward_macs, kept_bytes: only where training is asked for.
     """
@@ -39,6 +40,7 @@ class Row:
     intensity: float | None
     share: float
     formula: str = ""
+    counted: int | None = None
     predicted_seconds: float | None = None
     bound: str | None = None
     time_share: float | None = None
@@ -99,6 +101,8 @@ TIME_SHARE = Column(
     "share of time", "time_share", lambda row: "" if row.time_share is None else units.share(row.time_share, 1), True, 3
 )
 
+COUNTED = Column("counted", "counted", lambda row: "–" if row.counted is None else units.count(row.counted))
+
 LAYER_COLUMNS = (NAME, KIND, WINDOW, GROUPS, INPUT, OUTPUT, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
 GROUP_COLUMNS = (NAME, LAYERS, MACS, PARAMS, ACTIVATIONS, MOVED, INTENSITY, SHARE)
 LAYER_TIME_COLUMNS = (TIME, BOUND, TIME_SHARE)
@@ -133,6 +137,8 @@ def group_row(
 def _figures(layers: list[LayerCost], total_macs: Any, batch: int, latency: Latency | None) -> dict[str, Any]:
     names = ("macs", "params", "buffers", "activation_elements", "activation_bytes", "bytes_moved")
     found = {name: sum(getattr(layer, name) for layer in layers) for name in names}
+    known = all(layer.counted is not None for layer in layers)
+    found["counted"] = sum(layer.counted for layer in layers) if layers and known else None
     moved = found["bytes_moved"]
     found["intensity"] = 2 * found["macs"] * batch / moved if moved else None
     found["share"] = found["macs"] / total_macs if total_macs else 0.0

@@ -9,10 +9,12 @@ from archcost.analysis import Analysis, group
 from archcost.dims import as_float
 from archcost.reports import units
 from archcost.reports.columns import (
+    COUNTED,
     GROUP_COLUMNS,
     GROUP_TIME_COLUMNS,
     LAYER_COLUMNS,
     LAYER_TIME_COLUMNS,
+    MACS,
     Column,
     Row,
     group_row,
@@ -71,6 +73,8 @@ def content(
     total = group_row("total", layers, macs, batch)
     columns = GROUP_COLUMNS if by else LAYER_COLUMNS
     found = Content(title(analysis), columns, rows, total, facts(analysis), kinds, GROUP_COLUMNS, [], [])
+    if analysis.convention is not None:
+        found = _counted(found, analysis)
     found = _timed(found, latency, by) if latency else found
     return _trained(found, training, analysis, by) if training else found
 
@@ -99,6 +103,26 @@ def _trained(report: Content, training: Training, analysis: Analysis, by: str | 
     )
 
 
+def _counted(report: Content, analysis: Analysis) -> Content:
+    """The report with what another counter counts."""
+    from archcost.analysis import conventions
+    from archcost.reports.conventions import fact, notes
+
+    convention = conventions.find(str(analysis.convention))
+    return replace(
+        report,
+        columns=_beside_macs(report.columns),
+        kind_columns=_beside_macs(report.kind_columns),
+        facts=[*report.facts, fact(convention, analysis)],
+        notes=notes(convention, analysis),
+    )
+
+
+def _beside_macs(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    place = columns.index(MACS) + 1
+    return (*columns[:place], COUNTED, *columns[place:])
+
+
 def _timed(report: Content, latency: Latency, by: str | None) -> Content:
     """The report with the columns, totals and remarks of predicted time."""
     from archcost.reports import latency as times
@@ -112,7 +136,7 @@ def _timed(report: Content, latency: Latency, by: str | None) -> Content:
         overhead=[replace(own, predicted_seconds=seconds, time_share=seconds / latency.seconds)],
         total=replace(report.total, predicted_seconds=latency.seconds, time_share=1.0),
         facts=report.facts + times.facts(latency),
-        notes=times.notes(latency),
+        notes=report.notes + times.notes(latency),
     )
 
 
@@ -153,6 +177,11 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
         field, stride = (_axes(figure) for figure in (analysis.receptive_field, analysis.stride))
         found.append(("receptive field, stride", f"{field}, {stride} pixels"))
     found.append(("layers, longest path", f"{analysis.layer_count}, {analysis.longest_path}"))
+    imported = analysis.document.imported
+    if imported is not None:
+        found.append(("unused params (no output needs them)", counted(imported.unused_params)))
+        if imported.partial:
+            found.append(("partial: macs unknown of", ", ".join(imported.partial)))
     return found
 
 

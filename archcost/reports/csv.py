@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from archcost.analysis import TOTALS, Analysis, Sweep, Validation
+from archcost.analysis import Analysis, Sweep, Validation
 from archcost.dims import as_float, is_array
 from archcost.reports.content import content
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LAYER_ONLY = ("kind", "block", "kernel", "stride", "groups", "input_shapes", "output_shape", "formula")
 _TRAINING = ("backward_macs", "kept_bytes")
 _TIMES = ("predicted_seconds", "bound", "time_share")
+_CONVENTION = ("counted", "convention", "unit")
 
 
 def analysis(
@@ -28,27 +29,31 @@ def analysis(
         return _batch(analysis, latency)
     report = content(analysis, by, latency, training)
     left_out = ("layers",) if by is None else _LAYER_ONLY
-    names = [name for name in report.total.__slots__ if name not in (*left_out, *_TIMES, *_TRAINING)]
+    names = [name for name in report.total.__slots__ if name not in (*left_out, *_TIMES, *_TRAINING, "counted")]
     names += _TRAINING if training else ()
     rows = [[getattr(row, name) for name in names] for row in report.rows]
+    if analysis.convention is not None:
+        names += _CONVENTION
+        for cells, row in zip(rows, report.rows, strict=True):
+            cells += [row.counted, *(analysis.totals[name] for name in _CONVENTION[1:])]
     if latency:
         from archcost.reports.latency import milliseconds
 
         names += ["predicted_ms"] if by else ["predicted_ms", "bound"]
         for cells, row in zip(rows, report.rows, strict=True):
             cells += [milliseconds(row.predicted_seconds), *([] if by else [row.bound])]
-    return _text(names, (map(_cell, cells) for cells in rows))
+    return listing(names, (map(cell, cells) for cells in rows))
 
 
 def sweep(sweep: Sweep) -> str:
-    rows = ([_cell(cell) for cell in row.values()] for row in sweep.rows())
-    return _text(list(sweep.columns), rows)
+    rows = (map(cell, row.values()) for row in sweep.rows())
+    return listing(list(sweep.columns), rows)
 
 
 def validation(validation: Validation) -> str:
     """Every figure compared."""
     names = ["layer", "what", "archcost", "witness", "by", "ok"]
-    return _text(names, ([_cell(getattr(c, name)) for name in names] for c in validation.comparisons))
+    return listing(names, ([cell(getattr(c, name)) for name in names] for c in validation.comparisons))
 
 
 def _batch(analysis: Analysis, latency: Latency | None) -> str:
@@ -61,7 +66,7 @@ def _batch(analysis: Analysis, latency: Latency | None) -> str:
     given |= {name: value if isinstance(value, str) else as_float(value) for name, value in chosen.parameters.items()}
     columns = {
         **given,
-        **{name: analysis.totals[name] for name in TOTALS if not isinstance(analysis.totals[name], tuple)},
+        **{name: total for name, total in analysis.totals.items() if not isinstance(total, (tuple, list))},
     }
     if latency:
         columns["predicted_ms"] = latency.seconds * 1e3
@@ -72,19 +77,20 @@ def _batch(analysis: Analysis, latency: Latency | None) -> str:
         else np.broadcast_to(value, shape).ravel().tolist()
         for value in columns.values()
     ]
-    return _text(list(columns), (map(_cell, row) for row in zip(*flat, strict=True)))
+    return listing(list(columns), (map(cell, row) for row in zip(*flat, strict=True)))
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A figure as one cell: nothing for None, sizes joined by x."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
         nested = value and isinstance(value[0], tuple)
-        return " ".join(map(_cell, value)) if nested else "x".join(map(str, value))
+        return " ".join(map(cell, value)) if nested else "x".join(map(str, value))
     return value
 
 
-def _text(header: list[str], rows: Iterable[Iterable[Any]]) -> str:
+def listing(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)

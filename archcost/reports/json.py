@@ -30,6 +30,11 @@ def analysis(
         "settings": settings(analysis),
         "totals": totals,
     }
+    imported = analysis.document.imported
+    if imported is not None:
+        totals["unused_params"] = imported.unused_params
+        data["imported"] = imported.origin
+        data["partial"] = list(imported.partial)
     if latency:
         data["latency"] = _latency(latency)
     if training:
@@ -54,6 +59,7 @@ def analysis(
             "kernel": plain(layer.kernel),
             "stride": plain(layer.stride),
             "groups": layer.groups,
+            **({} if analysis.convention is None else {"counted": layer.counted}),
             **(_time(latency.of([layer.name]), bound=latency.bound(layer.name)) if latency else {}),
         }
         for layer in analysis.layers
@@ -97,7 +103,9 @@ def settings(analysis: Analysis) -> dict[str, Any]:
 
 
 def groups(analysis: Analysis, by: str, latency: Latency | None = None) -> list[dict[str, Any]]:
-    names = ("name", "layers", "macs", "params", "buffers", "activation_bytes", "bytes_moved", "share")
+    names = ["name", "layers", "macs", "params", "buffers", "activation_bytes", "bytes_moved", "share"]
+    if analysis.convention is not None:
+        names.append("counted")
     rows = [
         group_row(name, members, analysis.macs, analysis.batch, latency)
         for name, members in group(analysis.layers, by).items()

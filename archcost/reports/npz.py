@@ -9,13 +9,14 @@ from archcost.analysis import Sweep
 
 
 def sweep(sweep: Sweep) -> bytes:
-    """The columns. Where variants cannot exist, a column `feasible` says which; their totals are -1."""
+    """The columns. Where variants cannot exist, a column `feasible` says which; their totals are -1, as is a count by a
+    convention that has no rule for an operator."""
     import numpy as np
 
     columns = dict(sweep.columns)
     if sweep.infeasible:
         columns["feasible"] = ~np.ma.getmaskarray(columns["macs"])
-        columns = {name: np.ma.filled(c, "" if c.dtype.kind == "U" else -1) for name, c in columns.items()}
+    columns = {name: np.ma.filled(c, "" if c.dtype.kind == "U" else -1) for name, c in columns.items()}
     columns = {name: _plain(column) for name, column in columns.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)

@@ -134,18 +134,26 @@ def _profile(question: Question) -> dict[str, Any] | None:
 
 
 def alternatives(question: Question) -> list[tuple[Point, dict[str, float]]]:
-    """Published networks of the zoo that keep to the same limits on costs and accuracy, the most accurate first, with
-    their costs; of each spec and recipe the best. None where accuracies are of the user's own data."""
+    """Published networks of the zoo that keep to the same limits on costs and accuracy, with their costs; of each
+    spec and recipe the best, and the best of all first: the most accurate, or the cheapest where that is asked for.
+    None where accuracies are of the user's own data."""
     if question.own:
         return []
     scale = question.scale
     dtype = "int8" if scale.dtype == "int8" else "float32"
-    best: dict[tuple[str, str], tuple[Point, dict[str, float]]] = {}
-    for point in sorted(everything(), key=lambda point: -point.top1):
+    kept = []
+    for point in everything():
         found = {**costs.known()[costs.name(point)].columns(scale.batch, scale.dtype), "accuracy": point.top1}
         limits = [each for each, _ in question.constraints.given() if each in found]
         if point.dtype == dtype and all(question.constraints.met(each, found[each]) for each in limits):
-            best.setdefault((point.spec, point.recipe), (point, found))
+            kept.append((point, found))
+    first = question.objectives[0]
+    cheapest = first if kept and first in kept[0][1] and first != "accuracy" else "macs"
+    turned = question.constraints.accuracy is not None
+    kept.sort(key=lambda each: (each[1][cheapest] if turned else 0, -each[0].top1))
+    best: dict[tuple[str, str], tuple[Point, dict[str, float]]] = {}
+    for point, found in kept:
+        best.setdefault((point.spec, point.recipe), (point, found))
     return list(best.values())
 
 

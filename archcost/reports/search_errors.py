@@ -42,9 +42,18 @@ def _nothing(question: Question, found: Any) -> str:
         who = f"{question.spaces[int(nearest.space[0])].name} at {at(settings)}"
         kind = "the most accurate" if name == "accuracy" else "the cheapest"
         limit_said = f"{'at least' if name == 'accuracy' else 'at most'} {shown(name, limit)} {LABELS[name]}"
-        broken.append(f"{limit_said} is asked for, and {kind}, {who}, has {shown(name, value)}")
+        verb = "are" if name in ("params", "macs") else "is"
+        broken.append(f"{limit_said} {verb} asked for, and {kind}, {who}, has {shown(name, value)}")
     if broken:
         return "nothing fits: " + "; ".join(broken)
-    return (
-        f"nothing keeps to all limits at once, though each alone can be met; {found.distinct:,} networks were looked at"
-    )
+    said = f"nothing keeps to all limits at once, though each alone can be met; {_networks(found.distinct)} looked at"
+    ways = []
+    for name, nearest in found.nearest.items():
+        space = question.spaces[int(nearest.space[0])]
+        where = f"{space.name} at {at(space.settings(int(nearest.number[0])))}"
+        ways.append(f"{where}, with {shown(name, getattr(nearest, name)[0])} {LABELS[name]}, keeps to all other limits")
+    return ". Nearest: ".join([said, *(["; ".join(ways)] if ways else [])])
+
+
+def _networks(count: int) -> str:
+    return "1 network was" if count == 1 else f"{count:,} networks were"

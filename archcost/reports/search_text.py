@@ -67,7 +67,7 @@ def spread(answer: Answer, top: int) -> list[int]:
 def _others(question: Question) -> list[str]:
     """What else could be taken, in a line."""
     best: dict[str, str] = {}
-    for point, cost in alternatives(question):  # the most accurate first
+    for point, cost in alternatives(question):
         where = "" if point.resolution is None else f" at {size(point.resolution)}"
         figures = f"{point.top1:.1f} % with {units.short(cost['macs'])} ({point.recipe})"
         best.setdefault(point.spec, f"{point.spec} α {point.alpha:g}{where}, {figures}")
@@ -124,7 +124,8 @@ def _scope(answer: Answer) -> str:
         how = "of all variants, with measured times" if answer.exact else "among those that were measured"
     else:
         how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
-    counts = f"{found.size:,} variants, {found.distinct:,} distinct networks, {found.feasible:,} keep to all limits"
+    keep = "keeps" if found.feasible == 1 else "keep"
+    counts = f"{found.size:,} variants, {found.distinct:,} distinct networks, {found.feasible:,} {keep} to all limits"
     if 0 < found.unknown < found.feasible:
         counts += f"; no {_objective(question)} is known of {found.unknown:,} of these"
     return f"{what} {how}. {counts}."
@@ -143,7 +144,9 @@ def _limits(answer: Answer) -> list[str]:
     for name, limit in constraints.given():
         binds = "; this limit binds" if name == answer.binding and answer.exact else ""
         share = f"{100 * values[name] / limit:.1f} %"
-        lines.append(f"{LABELS[name]}: {shown(name, values[name])}, {share} of {shown(name, limit)}{binds}.")
+        known = values["published"]
+        low = f"; its published {known:.2f} % is below that" if name == "accuracy" and known < limit else ""
+        lines.append(f"{LABELS[name]}: {shown(name, values[name])}, {share} of {shown(name, limit)}{binds}{low}.")
     return lines
 
 

@@ -11,6 +11,15 @@ def count(number: Any) -> str:
     return f"{number:,}"
 
 
+def signed(number: float) -> str:
+    """All digits, with the sign.
+
+    >>> signed(1234), signed(-5), signed(0)
+    ('+1,234', '-5', '0')
+    """
+    return f"{number:+,}" if number else "0"
+
+
 def short(number: float) -> str:
     """Three digits and a prefix.
 

@@ -14,14 +14,15 @@ MAXIMISED = ("accuracy",)
 class Candidates:
     """Arrays of one length; NaN is what nobody knows.
 
-    space: which of the search's spaces; number: the variant's there; macs, params: of one sample; bytes and seconds:
-    of the batch; accuracy: percent, with the ends of its 80 % interval; published: the figure for just this variant;
-    outside: whether the accuracy was extrapolated.
-    seconds: predicted, with the ends of its interval; measured: NaN until it is.
+    space: which of the search's spaces; number: the variant's there; network: what tells one network of that space
+    from another, in this process; macs, params: of one sample; bytes and seconds: of the batch; accuracy: percent, with
+    the ends of its 80 % interval; published: the figure for just this variant; outside: whether the accuracy was
+    extrapolated; seconds: predicted, with the ends of its interval; measured: NaN until it is.
     """
 
     space: Any
     number: Any
+    network: Any
     macs: Any
     params: Any
     weight_bytes: Any
@@ -42,6 +43,13 @@ class Candidates:
     def chosen(self, which: Any) -> Candidates:
         """Some of them, by a mask or by their places, in that order."""
         return Candidates(*(getattr(self, f.name)[which] for f in fields(self)))
+
+    def unique(self) -> Candidates:
+        """Each network once: its first candidate."""
+        import numpy as np
+
+        both = np.stack([self.space.astype(np.uint64), self.network], axis=1)
+        return self.chosen(np.sort(np.unique(both, axis=0, return_index=True)[1]))
 
     def row(self, place: int) -> dict[str, Any]:
         """One of them as plain numbers, by column."""

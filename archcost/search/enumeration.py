@@ -35,7 +35,7 @@ class Found:
     every one on the front of the objectives.
 
     extremes: for each limit the candidate that needs least of it, or is most accurate, so that a user can be told;
-    beyond: for each limit the best of those that break it alone.
+    of those that break one limit alone, by limit, beyond: the best; nearest: the one that breaks it least.
     """
 
     size: int
@@ -44,6 +44,7 @@ class Found:
     candidates: Candidates | None
     extremes: dict[str, Candidates] = field(default_factory=dict)
     beyond: dict[str, Candidates] = field(default_factory=dict)
+    nearest: dict[str, Candidates] = field(default_factory=dict)
     unknown: int = 0
 
 
@@ -72,6 +73,7 @@ def enumerate_all(
     before = 0
     for place, space in enumerate(spaces):
         errors: list[SpecError] = []
+        all_, met, rated = _Tally(), _Tally(), _Tally()
         parts = 0
         for first, settings in space.chunks():
             parts += 1
@@ -80,21 +82,44 @@ def enumerate_all(
             except SpecError as error:  # nothing of this part can exist
                 errors.append(error)
                 continue
-            found.distinct += len(table)
+            all_.add(table.network)
             note(found.extremes, table, constraints)
-            table = kept_to(constraints, table, objectives[0], found.beyond)
-            found.feasible += len(table)
-            found.unknown += int(np.isnan(table.minimised(objectives[0])).sum())
+            table = kept_to(constraints, table, objectives[0], found)
+            met.add(table.network)
+            rated.add(table.network[~np.isnan(table.minimised(objectives[0]))])
             if len(table):
                 kept.append(_best(table, objectives))
             watched(before + first)
         before += len(space)
         if len(errors) == parts:
             raise errors[0]
+        found.distinct += all_.count
+        found.feasible += met.count
+        found.unknown += met.count - rated.count
     if kept:
         table = joined(kept)
-        found.candidates = table.chosen(table.ranked(objectives[0]))
+        found.candidates = table.chosen(table.ranked(objectives[0])).unique()
     return found
+
+
+class _Tally:
+    """How many networks there are, each counted once in however many parts of a space it lies."""
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+
+    def add(self, networks: Any) -> None:
+        """Networks of one part, each once."""
+        self.parts.append(networks)
+
+    @property
+    def count(self) -> int:
+        import numpy as np
+
+        if len(self.parts) < 2:
+            return sum(map(len, self.parts))
+        together = np.sort(np.concatenate(self.parts))  # np.unique, which hashes, takes ten times as long
+        return int((together[1:] != together[:-1]).sum()) + min(1, len(together))
 
 
 def candidates_of(
@@ -108,9 +133,13 @@ def candidates_of(
     shape = (shape[0], len(space.resolutions))
     count = shape[0] * shape[1]
     estimated = {**_unknown(count), **estimate(place, settings, shape)}
-    networks = np.broadcast_to(analysis.networks, shape).ravel()
-    order = np.lexsort((np.arange(count), np.isnan(estimated["published"]), networks))
-    rows = np.sort(order[np.unique(networks[order], return_index=True)[1]])
+    content = bool(space.parameters) or count == 1
+    # Without parameters no two parts of a space have a network in common, and numbers are as good.
+    keys = np.broadcast_to(analysis.fingerprints if content else analysis.networks, shape).ravel()
+    unpublished = np.isnan(estimated["published"])
+    order = np.argsort(keys, kind="stable") if unpublished.all() else np.lexsort((unpublished, keys))
+    grouped = keys[order]
+    rows = np.sort(order[np.append(True, grouped[1:] != grouped[:-1])])
     rows = rows[np.broadcast_to(analysis.feasible, shape).ravel()[rows]]
 
     def column(name: str) -> Any:
@@ -119,6 +148,7 @@ def candidates_of(
     return Candidates(
         space=np.full(len(rows), place),
         number=first + rows,
+        network=keys[rows] if content else (first + rows).view(np.uint64),
         **{name: column(name) for name in COSTS},
         **{name: values[rows] for name, values in estimated.items()},
     )
@@ -127,7 +157,7 @@ def candidates_of(
 def _unknown(count: int) -> dict[str, Any]:
     import numpy as np
 
-    names = {field.name for field in fields(Candidates)} - {"space", "number", "outside", *COSTS}
+    names = {field.name for field in fields(Candidates)} - {"space", "number", "network", "outside", *COSTS}
     return {**{name: np.full(count, np.nan) for name in names}, "outside": np.zeros(count, bool)}
 
 
@@ -144,19 +174,20 @@ def note(extremes: dict[str, Candidates], table: Candidates, constraints: Constr
             extremes[name] = table.chosen([place])
 
 
-def kept_to(constraints: Constraints, table: Candidates, objective: str, beyond: dict[str, Candidates]) -> Candidates:
-    """The candidates that keep to every limit; the best of those that break one alone is noted in `beyond`."""
+def kept_to(constraints: Constraints, table: Candidates, objective: str, found: Found) -> Candidates:
+    """The candidates that keep to every limit; of those that break one alone the best and the nearest are noted."""
     import numpy as np
 
     kept = {name: constraints.met(name, getattr(table, name)) for name, _ in constraints.given()}
     broken = sum((~met for met in kept.values()), np.zeros(len(table), int))
     for name, met in kept.items():
-        alone = np.flatnonzero(~met & (broken == 1))
-        column = table.minimised(objective)[alone]
-        if len(alone) and not np.isnan(column).all():
-            best = table.chosen([alone[int(np.nanargmin(column))]])
-            if name not in beyond or best.minimised(objective)[0] < beyond[name].minimised(objective)[0]:
-                beyond[name] = best
+        alone = table.chosen(~met & (broken == 1))
+        for column, into in ((objective, found.beyond), (name, found.nearest)):
+            values = alone.minimised(column)
+            if len(alone) and not np.isnan(values).all():
+                least = alone.chosen([int(np.nanargmin(values))])
+                if name not in into or least.minimised(column)[0] < into[name].minimised(column)[0]:
+                    into[name] = least
     return table.chosen(broken == 0)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from archcost.dims import is_array
 from archcost.errors import ArchcostError, SpecError
@@ -27,6 +28,14 @@ WORST = 1e30
 """What a variant is told to be that cannot exist; Optuna takes no infinity."""
 
 
+class Evaluate(Protocol):
+    """Tells the accuracy of a space's variant, by the space's place and the variant's number; NaN where it has none."""
+
+    def __call__(self, place: int, number: int) -> float: ...
+
+    def __len__(self) -> int: ...
+
+
 def evolve(
     spaces: Sequence[Space],
     constraints: Constraints,
@@ -38,72 +47,87 @@ def evolve(
     seed: int,
     sampler: str = "nsga2",
     journal: Path | None = None,
-    evaluate: Callable[[int, int], float] | None = None,
+    evaluate: Evaluate | None = None,
     evaluations: int = 0,
     watched: Callable[[int], None] = lambda trials: None,
 ) -> Found:
     """As `enumerate_all`, over so many trials: proposals that keep to the limits on costs. Others are told to Optuna at
     once and count for nothing. The same seed, and the same journal to begin with, give the same answer.
 
-    evaluate: tells the accuracy of a space's variant that keeps to the other limits, NaN where it cannot; it is asked
-    so many times (`evaluations`), and there are trials until then (None), but not for ever. Ctrl-C ends it.
+    evaluate: tells the accuracy of a space's variant that keeps to the other limits, NaN where it cannot, and how many
+    networks it told of (its length); there are trials until these are so many (`evaluations`), but not for ever.
+    Ctrl-C ends it.
 
     Raises ArchcostError where Optuna is not installed, or the journal is broken or of another seed.
     """
     study = _study(objectives, seed, sampler, journal)
-    known: dict[tuple[int, int], Candidates | None] = {}
-    asked: set[tuple[int, int]] = set()
-    tried = 0
-
-    def costed(places: dict[str, int]) -> Candidates | None:
-        nonlocal tried
-        row = _known(known, spaces, places, scale, estimate)
-        if row is None or not _cheap(constraints, row):
-            return row
-        tried += 1
-        if evaluate is None:
-            return row
-        which = int(row.space[0]), int(row.number[0])
-        asked.add(which)
-        for name in ("accuracy", "accuracy_low", "accuracy_high"):
-            getattr(row, name)[:] = evaluate(*which)
-        return row
-
+    tried = _Tried(spaces, constraints, scale, estimate, evaluate)
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     study.sampler = _sampler(sampler, seed + len(finished))  # or it proposes again what it began with
     _same(study, spaces, objectives, seed, journal)
     try:
         for trial in finished:
             try:
-                costed(trial.params)
+                tried(trial.params)
             except (KeyError, IndexError, TypeError) as error:  # a trial without its values
                 raise _damaged(journal, error) from None
         last = PATIENCE * trials if trials is not None else len(finished) + PATIENCE_EVALUATING * evaluations
         for _ in range(len(finished), last):
-            if len(asked) >= evaluations if evaluate is not None else tried >= (trials or 0):
+            if len(evaluate) >= evaluations if evaluate is not None else tried.count >= (trials or 0):
                 break
             trial = study.ask()
-            row = costed(_suggested(trial, spaces))
+            row = tried(_suggested(trial, spaces))
             for name, limit in constraints.given():
                 trial.set_constraint(name, WORST if row is None else _violation(row, name, limit))
             values = [WORST] * len(objectives) if row is None else [float(row.minimised(o)[0]) for o in objectives]
             study.tell(trial, [WORST if value != value else value for value in values])
-            watched(tried)
+            watched(tried.count)
     except KeyboardInterrupt:
         pass
-    rows = [row for row in known.values() if row is not None]
-    return _told(rows, sum(map(len, spaces)), constraints, objectives)
+    return _told(tried.rows, sum(map(len, spaces)), constraints, objectives)
+
+
+@dataclass(eq=False)
+class _Tried:
+    """The variants that were proposed, each costed once, and evaluated where it keeps to the limits on costs. count: of
+    proposals that do."""
+
+    spaces: Sequence[Space]
+    constraints: Constraints
+    scale: Scale
+    estimate: Estimate
+    evaluate: Evaluate | None
+    count: int = 0
+    known: dict[tuple[int, int], Candidates | None] = field(default_factory=dict)
+
+    def __call__(self, places: dict[str, int]) -> Candidates | None:
+        """The variant at these places of its axes; None where it cannot exist."""
+        row = _known(self.known, self.spaces, places, self.scale, self.estimate)
+        if row is None or not _cheap(self.constraints, row):
+            return row
+        self.count += 1
+        if self.evaluate is not None:
+            accuracy = self.evaluate(int(row.space[0]), int(row.number[0]))
+            for name in ("accuracy", "accuracy_low", "accuracy_high"):
+                getattr(row, name)[:] = accuracy
+        return row
+
+    @property
+    def rows(self) -> list[Candidates]:
+        return [row for row in self.known.values() if row is not None]
 
 
 def _told(rows: list[Candidates], size: int, constraints: Constraints, objectives: Sequence[str]) -> Found:
     """What the variants that were tried come to. size: of all spaces."""
-    found = Found(size, len(rows), 0, None)
+    found = Found(size, 0, 0, None)
     if rows:
         table = joined(rows)
+        table = table.chosen(table.ranked(objectives[0])).unique()
+        found.distinct = len(table)
         note(found.extremes, table, constraints)
-        table = kept_to(constraints, table, objectives[0], found.beyond)
+        table = kept_to(constraints, table, objectives[0], found)
         found.feasible = len(table)
-        found.candidates = table.chosen(table.ranked(objectives[0])) if len(table) else None
+        found.candidates = table if len(table) else None
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from archcost import dims
 from archcost.analysis.analysis import Analysis
-from archcost.analysis.grids import grid, grids, joint, settled
+from archcost.analysis.grids import at, combinations, grid, grids, joint, settled
 from archcost.errors import ArchcostError, SpecError
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
@@ -91,14 +91,13 @@ class Space:
         import numpy as np
 
         rest, sizes = np.divmod(np.asarray(numbers), len(self.resolutions))
-        combinations, widths = np.divmod(rest, len(self.alphas))
+        rest, widths = np.divmod(rest, len(self.alphas))
         together = joint(self.parameters)
-        outer, inner = np.divmod(combinations, math.prod(len(values) for values in together.values()))
+        outer, inner = np.divmod(rest, combinations(together))
         for group in np.unique(outer):
             places = np.flatnonzero(outer == group)
             one = self.settings(int(numbers[places[0]]))
-            chosen = np.unravel_index(inner[places], [len(values) for values in together.values()]) if together else ()
-            varied = {name: values[at] for (name, values), at in zip(together.items(), chosen, strict=True)}
+            varied = at(together, inner[places])
             parts = [dims.parts(self.alphas[i]) for i in widths[places]]
             alpha = dims.Ratio(np.array([n * (dims.UNIT // d) for n, d in parts], np.int64), dims.UNIT)
             resolution: Any = None

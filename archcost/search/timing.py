@@ -18,7 +18,7 @@ from archcost.latency.samples import Samples
 from archcost.search import pareto
 from archcost.search.answer import Answer, Work
 from archcost.search.candidates import Candidates, joined
-from archcost.search.enumeration import candidates_of, kept_to
+from archcost.search.enumeration import Found, candidates_of, kept_to
 from archcost.search.measuring import Measuring
 from archcost.search.question import Question
 
@@ -173,7 +173,7 @@ def _outside(question: Question, table: Candidates, predictor: Predictor) -> Can
                 rows = candidates_of(place, number, settings, space, question.scale, asked.estimate)
             except SpecError:  # nothing of this part can exist
                 continue
-            rows = kept_to(limits, rows, objective, {})
+            rows = kept_to(limits, rows, objective, Found(0, 0, 0, None))
             rows = rows.chosen(~np.isin(rows.number, own) & ~np.isnan(rows.minimised(objective)))
             if len(rows):
                 found.append(rows.chosen(pareto.front([rows.minimised(objective), rows.seconds_low])))

@@ -21,7 +21,7 @@ from archcost.spec.source import Node
 
 MOST_LAYERS = 100_000
 DEEPEST_BLOCK = 64
-LONGEST_NAME = 100
+LONGEST_NAME = 200
 MOST_INPUTS = 300_000
 """Tensors read, over all layers."""
 
@@ -168,8 +168,8 @@ class Expander(ABC):
         if node is None:
             return None
         name = node.value
-        if not isinstance(name, str) or not name or "." in name or len(name) > LONGEST_NAME:
-            self.problem(f"`name` needs a text without dots, not {describe(node.plain)}", node.mark)
+        if not isinstance(name, str) or not all(name.split(".")) or len(name) > LONGEST_NAME:
+            self.problem(f"`name` needs a text, dotted like a path if you like, not {describe(node.plain)}", node.mark)
         elif name.startswith("$") or not name.isprintable():
             self.problem(f"{describe(name)} cannot name a layer", node.mark)
         elif name in scope.tensors:

@@ -150,7 +150,7 @@ class _Evaluation:
 
     def _called(self, name: str, args: list[ast.expr]) -> Any:
         if name in ("channels", "features", "height", "width", "tokens"):
-            given = [arg.id for arg in args if isinstance(arg, ast.Name) and not arg.id.startswith(_PREFIX)]
+            given = [layer for arg in args if (layer := _layer(arg)) is not None]
             if len(args) > 1 or len(given) < len(args):
                 raise ValueError(f"{name}() takes the name of a layer, or nothing")
             self.sized = True
@@ -165,6 +165,13 @@ class _Evaluation:
         if not fewest <= len(args) <= most:
             raise ValueError(f"{name}() in `{self.text}` has the wrong number of arguments")
         return _bounded(_FUNCTIONS[name](*(_number(self.of(arg)) for arg in args)))
+
+
+def _layer(node: ast.expr) -> str | None:
+    """The layer that is named: bare, or in quotes where its name is a dotted path."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return node.id if isinstance(node, ast.Name) and not node.id.startswith(_PREFIX) else None
 
 
 def _number(value: Any) -> Any:

@@ -9,7 +9,7 @@ from archcost.errors import ArchcostError, Mark, printable
 from archcost.ops.fields import LARGEST_SIZE, describe
 from archcost.spec import ranges
 from archcost.spec.names import unknown
-from archcost.spec.parts import BUILT_IN, HEADER, Document, Parameter
+from archcost.spec.parts import BUILT_IN, HEADER, Document, Imported, Parameter
 from archcost.spec.scaling import ROUNDINGS, Scaling
 from archcost.spec.source import Node
 
@@ -53,6 +53,7 @@ class HeaderReader(Reader):
         document.name = self._text("name")
         document.source = self._text("source")
         self._text("notes")
+        self._imported()
         self._input()
         self._scaling()
         self._parameters()
@@ -68,6 +69,24 @@ class HeaderReader(Reader):
         if not str(node.value).strip():
             self.problem(f"`{key}` is empty", node.mark)
         return printable(str(node.value))
+
+    def _imported(self) -> None:
+        node = self.root.value.get("imported")
+        if node is None or not self.mapping(node, "imported", ("origin", "unused_params", "partial", "fixed")):
+            return
+        said = node.plain
+        texts = all(isinstance(said.get(key, ""), str) for key in ("origin", "fixed"))
+        unused, partial = said.get("unused_params", 0), said.get("partial", [])
+        whole = isinstance(unused, int) and not isinstance(unused, bool) and unused >= 0
+        if not texts or not whole or not isinstance(partial, list) or not all(isinstance(p, str) for p in partial):
+            self.problem(
+                "`imported` has the texts `origin` and `fixed`, the number `unused_params`, the list `partial`",
+                node.mark,
+            )
+            return
+        self.document.imported = Imported(
+            printable(said.get("origin", "")), unused, tuple(map(printable, partial)), printable(said.get("fixed", ""))
+        )
 
     def _input(self) -> None:
         node = self.root.value.get("input")

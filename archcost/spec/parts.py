@@ -11,7 +11,7 @@ from archcost.spec import source
 from archcost.spec.scaling import Scaling
 from archcost.spec.source import Node
 
-HEADER = ("name", "source", "input", "scaling", "parameters", "space", "blocks", "layers", "notes")
+HEADER = ("name", "source", "imported", "input", "scaling", "parameters", "space", "blocks", "layers", "notes")
 LAYER_KEYS = ("name", "from", "repeat", "when", "scale")
 """What may stand beside an operator or block, or among its fields."""
 BUILT_IN = ("alpha", "rho", "resolution")
@@ -59,6 +59,17 @@ class Parameter:
     help: str
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an importer says of a spec: its origin, parameters that no output uses, operators whose multiply-adds
+    nobody knows, and why its resolution cannot change, if so."""
+
+    origin: str
+    unused_params: int = 0
+    partial: tuple[str, ...] = ()
+    fixed: str = ""
+
+
 @dataclass(slots=True, eq=False)
 class Document:
     """A spec file, read and checked as far as names go."""
@@ -67,6 +78,7 @@ class Document:
     text: str = field(repr=False)
     name: str = ""
     source: str = ""
+    imported: Imported | None = None
     input: list[Node] = field(default_factory=list, repr=False)
     scaling: Scaling = dataclasses.field(default_factory=Scaling)
     parameters: dict[str, Parameter] = field(default_factory=dict)

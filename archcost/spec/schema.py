@@ -13,7 +13,7 @@ from archcost.spec.scaling import ROUNDINGS, SCALES
 _TEXT = {"type": "string"}
 _SCALAR: dict[str, Any] = {"type": ["number", "string", "boolean"]}
 _BESIDE: dict[str, Any] = {
-    "name": {**_TEXT, "description": "a name for later layers to refer to", "pattern": r"^[^.]+$"},
+    "name": {**_TEXT, "description": "a name for later layers to refer to", "pattern": r"^[^.]+([.][^.]+)*$"},
     "from": {
         "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
         "description": "the layers it reads; without it, the one before",
@@ -30,6 +30,7 @@ def schema() -> dict[str, Any]:
     header = {
         "name": _TEXT,
         "source": {**_TEXT, "description": "where the network was published"},
+        "imported": _imported(),
         "notes": _TEXT,
         "input": {
             "type": "array",
@@ -53,6 +54,16 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": {"layers": {"type": "array", "items": _layer(), "minItems": 1}},
     }
+
+
+def _imported() -> dict[str, Any]:
+    fields = {
+        "origin": {**_TEXT, "description": "the model that it was imported from"},
+        "unused_params": {"type": "integer", "minimum": 0, "description": "parameters that no output uses"},
+        "partial": {"type": "array", "items": _TEXT, "description": "operators whose multiply-adds nobody knows"},
+        "fixed": {**_TEXT, "description": "why its resolution cannot change"},
+    }
+    return {"type": "object", "properties": fields, "additionalProperties": False}
 
 
 def _axis() -> dict[str, Any]:

@@ -53,10 +53,12 @@ def settle(
     rho: object = None,
     resolution: object = None,
     parameters: Mapping[str, object] | None = None,
+    anew: bool = False,
 ) -> Settings:
     """Settings for a spec from what a user gave; whatever is None keeps the spec's own value.
 
     resolution: one number, or (height, width); rho: a factor on the spec's input, to the nearest integer.
+    anew: the size may change even where an importer says that it cannot.
     Raises ArchcostError for values that no model of this spec can have.
     """
     if not document.input:
@@ -65,7 +67,7 @@ def settle(
         raise ArchcostError("rho and resolution both set the input's size; give one of them")
     return Settings(
         _multiplier("alpha", 1 if alpha is None else alpha),
-        _resolution(document, rho, resolution),
+        _resolution(document, rho, resolution, anew),
         {**{name: p.default for name, p in document.parameters.items()}, **_given(document, parameters or {})},
     )
 
@@ -82,13 +84,26 @@ def _multiplier(name: str, value: object) -> Number:
     return number
 
 
-def _resolution(document: Document, rho: object, resolution: object) -> tuple[Dim, Dim] | None:
+def _resolution(document: Document, rho: object, resolution: object, anew: bool) -> tuple[Dim, Dim] | None:
     own = [node.value for node in document.input]
     if len(own) != 3:
         if rho is not None or resolution is not None:
             shown = "×".join(map(str, own))
             raise ArchcostError(f"{document.file}: its input {shown} has no height and width to set")
         return None
+    imported = document.imported
+    if imported is not None and imported.fixed and not anew and (rho is not None or resolution is not None):
+        found = _chosen(own, rho, resolution)
+        if any(is_array(new) or new != old for new, old in zip(found, own[1:], strict=True)):
+            raise ArchcostError(
+                f"{document.file}: {imported.fixed}; import it again at the other size, as with "
+                f"`archcost analyze {imported.origin or 'SOURCE'} --resolution …`"
+            )
+    return _chosen(own, rho, resolution)
+
+
+def _chosen(own: list[Any], rho: object, resolution: object) -> tuple[Dim, Dim]:
+    """The input's height and width from the spec's own."""
     if rho is not None:
         factor = _multiplier("rho", rho)
         rows = _size(dims.nearest(own[1] * factor))

@@ -1,35 +1,46 @@
-"""Where labels stand: beside their points, never over each other, a marker, the legend or the edge of the axes.
+"""Where labels stand: beside their points, or led to by a line, never on each other, a marker or the front.
 
-A label that finds no place is left out; which are drawn first is the caller's to say. Sizes here are in pixels.
+Every label has some dozens of candidate places, each with a cost; `annealing` chooses among them all at once. A label
+that finds no place is left out, those that matter least first. Sizes here are in pixels unless they say points.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcost.reports.plots import annealing, geometry
 from archcost.reports.plots.style import SMALL
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
-    Boxes = NDArray[np.float64]
+    from archcost.reports.plots.geometry import Boxes, Segments
 
 GAP = 1.5
 """Points between a marker and its label."""
-RINGS = (1.0, 2.6, 4.6, 7.0)
-"""How far off a label may stand, in gaps beyond the marker; from the second on a line leads to it."""
-DIRECTIONS = (135, 315, 180, 0, 90, 270, 45, 225, 157.5, 112.5, 337.5, 292.5)
+LED = 4.0
+"""Points between them, from which on a line leads to the label."""
+FAR = (GAP, 4.5, 7.0, 10.0, 14.0, 19.0, 26.0, 35.0, 46.0)
+"""Points that a label may stand off."""
+DIRECTIONS = (135, 315, 180, 0, 90, 270, 157.5, 337.5, 112.5, 292.5, 45, 225, 67.5, 22.5, 202.5, 247.5)
 """Degrees, those first that a rising cloud of points leaves free."""
-CROSSING = 3.0
-"""What it costs a label to stand on a line, in rings."""
+MARGIN = 0.4
+"""Points around a text that nothing else comes into."""
+CLEAR = 0.7
+"""Points more between a text and a line that must stay whole: half the line's width, and some air."""
+MOST = 120
+"""Labels of one panel."""
+KEPT = 56
+"""Candidates of a label, the cheapest."""
 
 
 class Label(NamedTuple):
-    """A text for a point, in data coordinates; radius: of its marker, in points."""
+    """A text for a point, in data coordinates; radius: of its marker, in points; rank: 0 matters most; name: what the
+    legend says instead where it finds no place."""
 
     x: float
     y: float
@@ -37,143 +48,178 @@ class Label(NamedTuple):
     colour: str
     radius: float = 2.0
     bold: bool = False
-    needed: bool = True
-    """Whether it may stand further off, with a line that leads to it, rather than be left out."""
+    rank: int = 0
+    name: str = ""
 
 
-def place(axes: Axes, labels: Sequence[Label], taken: Boxes, lines: Boxes) -> list[Label]:
-    """Draws the labels that find a place, the first first, and returns the others.
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """What is drawn already. markers: boxes that must stay free; lines: segments that must, such as the front; others:
+    segments that had better."""
 
-    taken: [n, 4], left, bottom, right and top of what must stay free; lines: [n, 4], segments from (x, y) to (x, y)
-    that had better stay so.
-    """
+    markers: Boxes
+    lines: Segments
+    others: Segments
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """Places of labels. boxes: of the texts; leaders: from the text to the marker's edge, NaN where the two are near;
+    costs: what each is disliked by."""
+
+    boxes: Boxes
+    leaders: Segments
+    costs: Any
+
+    def __len__(self) -> int:
+        return len(self.costs)
+
+    def chosen(self, rows: Any) -> _Candidates:
+        return _Candidates(self.boxes[rows], self.leaders[rows], self.costs[rows])
+
+
+def place(axes: Axes, labels: Sequence[Label], obstacles: Obstacles) -> list[Label]:
+    """Draws the labels that find a place, and returns the others; axes: as they will be seen."""
+    import numpy as np
+
+    offered, lost = list(labels[:MOST]), list(labels[MOST:])
+    if not offered:
+        return lost
+    each = [_candidates(axes, label, obstacles) for label in offered]
+    ends = np.cumsum([0, *map(len, each)])
+    boxes = np.vstack([found.boxes for found in each])
+    leaders = np.vstack([found.leaders for found in each])
+    costs = np.concatenate([found.costs for found in each])
+    conflicts = _conflicts(boxes, leaders)
+    for start, end in itertools.pairwise(ends):
+        conflicts[start:end, start:end] = False
+    without = np.array([60.0 * 2.0 ** -min(label.rank, 10) + 30.0 for label in offered])
+    for label, place in zip(offered, annealing.choose(costs, ends, conflicts, without), strict=True):
+        if place is None:
+            lost.append(label)
+        else:
+            _draw(axes, label, boxes[place], leaders[place])
+    return lost
+
+
+def _candidates(axes: Axes, label: Label, obstacles: Obstacles) -> _Candidates:
+    """The places of one label that are free of what is drawn, the cheapest first."""
     import numpy as np
 
     figure: Any = axes.get_figure()
     pixels = figure.dpi / 72
     frame = axes.get_window_extent()
-    left_out = []
-    markers = taken
-    texts, leaders = np.empty((0, 4)), np.empty((0, 4))
-    for label in labels:
-        at = axes.transData.transform((label.x, label.y))
-        best: tuple[float, Any, Any] | None = None
-        size = _size(axes, label)
-        for cost, offset in _offsets(size, label.radius * pixels, GAP * pixels):
-            if cost >= (best[0] if best else math.inf if label.needed else 1.0):
-                break
-            centre = at + offset
-            box = np.array([*(centre - size / 2), *(centre + size / 2)])
-            inside = frame.x0 <= box[0] and frame.y0 <= box[1] and box[2] <= frame.x1 and box[3] <= frame.y1
-            if not inside or _overlaps(box, taken).any():
-                continue
-            leader = np.array([[*at, *centre]])  # as matplotlib draws it, from the middle of the text
-            led = _far(box, at, label.radius * pixels + 2.5 * GAP * pixels)
-            if _crosses(box, leaders).any() or (led and _cut(leader, at, texts).any()):
-                continue
-            crossed = int(_crosses(box, lines).any()) + int(_cut(leader, at, taken).sum())
-            crossed += _mistaken(box, at, label.radius * pixels, markers)
-            total = cost + CROSSING * min(crossed, 3)
-            if (label.needed or not crossed) and (best is None or total < best[0]):
-                best = total, offset, box
-        if best is None:
-            left_out.append(label)
-            continue
-        _, offset, box = best
-        led = _far(box, at, label.radius * pixels + 2.5 * GAP * pixels)
-        _draw(axes, label, offset / pixels, led)
-        taken, texts = np.vstack([taken, box]), np.vstack([texts, box])
-        if led:
-            leaders = np.vstack([leaders, [*at, *(at + offset)]])
-            lines = np.vstack([lines, leaders[-1]])
-    return left_out
+    at = axes.transData.transform((label.x, label.y))
+    found = _offered(at, _size(axes, label), label.radius, pixels)
+    boxes = found.boxes
+    inside = (boxes >= [frame.x0, frame.y0] * 2).all(axis=1) & (boxes <= [frame.x1, frame.y1] * 2).all(axis=1)
+    free = inside & ~geometry.overlaps(boxes, obstacles.markers).any(axis=1)
+    found = found.chosen(free)
+    found = found.chosen(~geometry.through(geometry.grown(found.boxes, CLEAR * pixels), obstacles.lines).any(axis=1))
+    found.costs += _disliked(found, at, label.radius * pixels, pixels, obstacles)
+    return found.chosen(np.argsort(found.costs, kind="stable")[:KEPT])
+
+
+def _offered(at: Any, size: Any, radius: float, pixels: float) -> _Candidates:
+    """Every place of a label, whatever is there; size: width and height of the text; radius: in points."""
+    import numpy as np
+
+    turns, far = np.meshgrid(np.arange(len(DIRECTIONS)), np.array(FAR))
+    angles = np.radians(np.array(DIRECTIONS))[turns.ravel()]
+    units = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # The label's edge, not its centre, keeps the distance; straight up and to the side it stands centred.
+    sides = np.where(abs(units) < 0.2, 0, np.sign(units)) * size / 2
+    centres = at + sides + units * ((radius + far.reshape(-1, 1)) * pixels)
+    boxes = np.hstack([centres - size / 2, centres + size / 2])
+    start = geometry.nearest(boxes, at)
+    away = np.linalg.norm(start - at, axis=1, keepdims=True)
+    edge = at + (start - at) / np.maximum(away, 1e-9) * radius * pixels
+    length = away[:, 0] / pixels - radius
+    leaders = np.where((length > LED)[:, None], np.hstack([start, edge]), np.nan)
+    costs = 0.04 * turns.ravel() + np.where(length > LED, 1 + length / 6, 0)
+    return _Candidates(boxes, leaders, costs)
+
+
+def _disliked(found: _Candidates, at: Any, radius: float, pixels: float, obstacles: Obstacles) -> Any:
+    """What is wrong with each place, though it is free."""
+    import numpy as np
+
+    led = ~np.isnan(found.leaders[:, 0])
+    costs = 1.5 * np.minimum(geometry.through(found.boxes, obstacles.others).sum(axis=1), 3).astype(float)
+    own = (obstacles.markers[:, :2] <= at).all(axis=1) & (at <= obstacles.markers[:, 2:]).all(axis=1)
+    others = obstacles.markers[~own]
+    # It would seem to belong to another marker that is as near as its own.
+    off = np.linalg.norm(geometry.nearest(found.boxes, at) - at, axis=1) - radius
+    near = geometry.gaps(found.boxes, others).min(axis=1, initial=np.inf) / np.maximum(off, 1e-9)
+    costs += np.where(near < 1.2, 1.0, np.where(near < 2, 0.5, 0)) * np.where(led, 0.7, 4.0)
+    leaders = found.leaders[led]
+    if len(leaders):
+        costs[led] += 5.0 * geometry.through(others, leaders).sum(axis=0)
+        costs[led] += 0.7 * np.minimum(_crossings(leaders, obstacles.lines), 3)
+        costs[led] += 0.3 * np.minimum(_crossings(leaders, obstacles.others), 3)
+        # One that runs along the front is taken for a part of it.
+        middle = (leaders[:, :2] + leaders[:, 2:]) / 2
+        near = np.hstack([middle - 1.2 * pixels, middle + 1.2 * pixels])
+        costs[led] += 3.0 * geometry.through(near, obstacles.lines).any(axis=1)
+    return costs
+
+
+def _crossings(lines: Segments, others: Segments) -> Any:
+    """How many of the others each segment crosses."""
+    import numpy as np
+
+    rows, columns = np.nonzero(geometry.overlaps(geometry.hulls(lines), geometry.hulls(others)))
+    return np.bincount(rows[geometry.meet(lines[rows], others[columns])], minlength=len(lines))
+
+
+def _conflicts(boxes: Boxes, leaders: Segments) -> Any:
+    """Which places get in which other's way: text on text, leader through text, leader across leader."""
+    import numpy as np
+
+    found = geometry.overlaps(boxes, boxes)
+    led = np.flatnonzero(~np.isnan(leaders[:, 0]))
+    lines = leaders[led]
+    hulls = geometry.hulls(lines)
+    texts, rows = np.nonzero(geometry.overlaps(boxes, hulls) & ~found[:, led])
+    hit = geometry.cut(boxes[texts], lines[rows])
+    found[texts[hit], led[rows[hit]]] = True
+    found |= found.T
+    rows, columns = np.nonzero(np.triu(geometry.overlaps(hulls, hulls) & ~found[np.ix_(led, led)]))
+    hit = geometry.meet(lines[rows], lines[columns])
+    found[led[rows[hit]], led[columns[hit]]] = True
+    return found | found.T
 
 
 def _size(axes: Axes, label: Label) -> Any:
-    """Width and height of the text."""
+    """Width and height of the text, with its margin."""
     import numpy as np
 
     figure: Any = axes.get_figure()
     text = axes.text(0, 0, label.text, fontsize=SMALL, fontweight="bold" if label.bold else "normal")
     extent = text.get_window_extent(figure.canvas.get_renderer())
     text.remove()
-    margin = 0.8 * figure.dpi / 72
-    return np.array([extent.width + margin, extent.height + margin])
+    return np.array([extent.width, extent.height]) + 2 * MARGIN * figure.dpi / 72
 
 
-def _offsets(size: Any, radius: float, gap: float) -> list[tuple[float, Any]]:
-    """From the point to the label's centre, with what each costs, the cheapest first."""
-    import numpy as np
-
-    found = []
-    for ring, far in enumerate(RINGS):
-        for turn, degrees in enumerate(DIRECTIONS):
-            unit = np.array([math.cos(math.radians(degrees)), math.sin(math.radians(degrees))])
-            # The label's edge, not its centre, keeps the distance; straight up and to the side it stands centred.
-            side = np.where(abs(unit) < 0.2, 0, np.sign(unit)) * size / 2
-            found.append((ring + 0.05 * turn, side + unit * (radius + gap * far)))
-    return sorted(found, key=lambda pair: pair[0])
-
-
-def _draw(axes: Axes, label: Label, offset: Any, led: bool) -> None:
-    line = {"arrowstyle": "-", "linewidth": 0.35, "color": label.colour, "shrinkA": 0, "shrinkB": label.radius}
+def _draw(axes: Axes, label: Label, box: Any, leader: Any) -> None:
+    """Where it stands is said in points from its point, as other resolutions than the figure's may draw it."""
+    figure: Any = axes.get_figure()
+    at = axes.transData.transform((label.x, label.y))
+    centre = (box[:2] + box[2:]) / 2
     axes.annotate(
         label.text,
         (label.x, label.y),
-        offset,
+        (centre - at) * 72 / figure.dpi,
         textcoords="offset points",
         ha="center",
         va="center",
         fontsize=SMALL,
         fontweight="bold" if label.bold else "normal",
         color=label.colour,
-        arrowprops=line if led else None,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.2},
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.1},
         annotation_clip=False,
         zorder=6,
     )
-
-
-def _far(box: Any, at: Any, reach: float) -> bool:
-    import numpy as np
-
-    return bool(np.linalg.norm(np.clip(at, box[:2], box[2:]) - at) > reach)
-
-
-def _overlaps(box: Any, boxes: Any) -> Any:
-    return (boxes[:, 0] < box[2]) & (boxes[:, 2] > box[0]) & (boxes[:, 1] < box[3]) & (boxes[:, 3] > box[1])
-
-
-def _cut(leader: Any, at: Any, taken: Any) -> Any:
-    """Which boxes a leader runs through, that of its own point aside."""
-    import numpy as np
-
-    own = (taken[:, :2] <= at).all(axis=1) & (at <= taken[:, 2:]).all(axis=1)
-    others = taken[~own]
-    steps = leader[0, :2] + np.linspace(0, 1, 12)[:, None] * (leader[0, 2:] - leader[0, :2])
-    hits = (others[:, None, :2] < steps).all(axis=2) & (steps < others[:, None, 2:]).all(axis=2)
-    return hits.any(axis=1)
-
-
-def _mistaken(box: Any, at: Any, radius: float, markers: Any) -> bool:
-    """Whether a label would seem to belong to another marker: one that is as near as its own."""
-    import numpy as np
-
-    own = np.linalg.norm(np.clip(at, box[:2], box[2:]) - at) - radius
-    others = markers[~((markers[:, :2] <= at) & (at <= markers[:, 2:])).all(axis=1)]
-    gaps = np.maximum(np.maximum(others[:, :2] - box[2:], box[:2] - others[:, 2:]), 0)
-    return bool((np.linalg.norm(gaps, axis=1) < 1.2 * own).any())
-
-
-def _crosses(box: Any, lines: Any) -> Any:
-    """Which segments run through a box (Liang and Barsky's clipping)."""
-    import numpy as np
-
-    start, along = lines[:, :2], lines[:, 2:] - lines[:, :2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first, second = (box[:2] - start) / along, (box[2:] - start) / along
-    level = along == 0
-    within = (start > box[:2]) & (start < box[2:])
-    enter = np.where(level, np.where(within, 0.0, 2.0), np.minimum(first, second))
-    leave = np.where(level, np.where(within, 1.0, -1.0), np.maximum(first, second))
-    return np.maximum(enter.max(axis=1), 0) < np.minimum(leave.min(axis=1), 1)
+    if not math.isnan(leader[0]):
+        ends = axes.transData.inverted().transform(leader.reshape(2, 2))
+        axes.plot(*ends.T, color=label.colour, linewidth=0.4, solid_capstyle="butt", zorder=3.4, gid="leader")

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcost import dims
 from archcost.analysis.analysis import Analysis
-from archcost.dims import as_float
 from archcost.errors import ArchcostError
+from archcost.reports.plots.style import legible
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
 
 if TYPE_CHECKING:
     from archcost.accuracy.model import Accuracy
-    from archcost.accuracy.surface import Surface
 
 
 class Axis(NamedTuple):
-    """A cost: its column, its label, and how many of the column's units are one of the label's."""
+    """A figure of networks: its column, its label, and how many of the column's units are one of the label's."""
 
     column: str
     label: str
     unit: float
 
 
+ACCURACY = "accuracy"
 AXES = {
+    ACCURACY: Axis("accuracy", "Accuracy (%)", 1),
     "macs": Axis("macs", "Mult-adds (millions)", 1e6),
     "params": Axis("params", "Parameters (millions)", 1e6),
     "latency": Axis("seconds", "latency (ms)", 1e-3),
     "memory": Axis("peak_activation_bytes", "Peak activation memory (MiB)", 2.0**20),
     "weights": Axis("weight_bytes", "Weights (MiB)", 2.0**20),
 }
-"""By the words of `--x`; AXES["latency"] also says whether it was measured."""
+"""By the words of `--x` and `--y`."""
 COSTS = ("macs", "params", "weight_bytes", "peak_activation_bytes")
+ACCURACIES = ("accuracy", "accuracy_low", "accuracy_high")
+"""A figure with the ends of its interval."""
 TITLES = {
     "convnext_tiny": "ConvNeXt-T",
     "densenet121": "DenseNet-121",
@@ -60,7 +64,8 @@ TITLES = {
     "xception": "Xception",
 }
 """How papers write the names of the zoo's specs."""
-NEAR = 1e-9
+LONGEST = 36
+"""Characters of a name; the middle of longer ones is left out."""
 
 
 @dataclass(eq=False)
@@ -77,7 +82,8 @@ class Series:
     columns: name -> array of floats, all of one length, NaN where nobody knows: accuracy, accuracy_low, accuracy_high
     (percent), alpha, height, width, COSTS, seconds. parameters: of each network, those that differ from the spec's own.
     measured: whether seconds were measured rather than predicted, None where there are none. published: whether the
-    accuracies are; else they are estimates. winner: a row. limits: by column, what a search had to keep to.
+    accuracies are; else they are estimates. winner: a row. limits: by column, what a search had to keep to. curves: of
+    the fitted surface, at each published width; envelope: the best that it has anywhere, from the cheapest on.
     """
 
     spec: str
@@ -88,6 +94,7 @@ class Series:
     winner: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     curves: list[Curve] = field(default_factory=list)
+    envelope: Curve | None = None
     notes: list[str] = field(default_factory=list)
     imagenet: bool = True
 
@@ -96,7 +103,7 @@ class Series:
 
     @property
     def title(self) -> str:
-        return TITLES.get(self.spec, self.spec)
+        return TITLES.get(self.spec) or shortened(legible(self.spec), LONGEST)
 
     def chosen(self, rows: Any) -> Series:
         """Some of its networks, the winner not among what is kept in mind."""
@@ -113,7 +120,7 @@ class Series:
             numbers = [number for number in numbers if not math.isnan(number)]
             return "×".join(f"{number:g}" for number in dict.fromkeys(numbers))
         value = self.parameters[row].get(name)
-        return "" if value is None else f"{name}={value}"
+        return "" if value is None else shortened(legible(f"{name}={value}" if name else value), LONGEST)
 
     @property
     def varying(self) -> list[str]:
@@ -130,12 +137,33 @@ class Series:
         return found + [name for name in names if len({given.get(name) for given in self.parameters}) > 1]
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters; the end of names tells as much as their beginning."""
+    return text if len(text) <= most else f"{text[: most - most // 2 - 1]}…{text[len(text) - most // 2 :]}"
+
+
 def empty(count: int) -> dict[str, Any]:
     """Columns of so many networks of which nothing is known."""
     import numpy as np
 
-    names = ("accuracy", "accuracy_low", "accuracy_high", "alpha", "height", "width", *COSTS, "seconds")
+    names = (*ACCURACIES, "alpha", "height", "width", *COSTS, "seconds")
     return {name: np.full(count, np.nan) for name in names}
+
+
+def batches(settings: Sequence[Settings]) -> Iterator[tuple[list[int], Settings]]:
+    """Settings that differ in α and resolution only, as one of arrays; with their places."""
+    import numpy as np
+
+    alike: dict[str, list[int]] = {}
+    for place, each in enumerate(settings):
+        alike.setdefault(f"{each.parameters} {each.resolution is None}", []).append(place)
+    for places in alike.values():
+        chosen = [settings[place] for place in places]
+        fractions = (dims.parts(each.alpha) for each in chosen)
+        alpha = dims.Ratio(np.array([n * (dims.UNIT // d) for n, d in fractions], np.int64), dims.UNIT)
+        height, width = np.array([each.resolution or (0, 0) for each in chosen], np.int64).T
+        sizes = (height, height if (height == width).all() else width)
+        yield places, Settings(alpha, sizes if chosen[0].resolution else None, chosen[0].parameters)
 
 
 def costs(document: Document, settings: Sequence[Settings], dtype: str = "float32") -> dict[str, Any]:
@@ -143,22 +171,24 @@ def costs(document: Document, settings: Sequence[Settings], dtype: str = "float3
 
     Raises SpecError where one cannot exist.
     """
+    import numpy as np
+
     columns = empty(len(settings))
-    for row, chosen in enumerate(settings):
+    for places, chosen in batches(settings):
         analysis = Analysis(document, chosen, 1, dtype)
-        columns["alpha"][row] = as_float(chosen.alpha)
+        columns["alpha"][places] = dims.as_float(chosen.alpha)
         if chosen.resolution is not None:
-            columns["height"][row], columns["width"][row] = chosen.resolution
+            columns["height"][places], columns["width"][places] = chosen.resolution
         for name in COSTS:
-            columns[name][row] = getattr(analysis, name)
+            figures = np.ma.asarray(np.broadcast_to(getattr(analysis, name), len(places)))
+            columns[name][places] = figures
+            for wrong in np.flatnonzero(np.ma.getmaskarray(figures))[:1]:
+                Analysis(document, settings[places[wrong]], 1, dtype).macs  # noqa: B018 - it says what is wrong
     return columns
 
 
-def published(document: Document, known: Accuracy, dtype: str = "float32", surface: bool = False) -> Series:
-    """The published points of a spec, and the curves of the surface through them where asked for.
-
-    Raises ArchcostError where nothing is published, or no surface was fitted.
-    """
+def published(document: Document, known: Accuracy, dtype: str = "float32") -> Series:
+    """The published points of a spec. Raises ArchcostError where there are none."""
     import numpy as np
 
     if not known.points:
@@ -170,38 +200,4 @@ def published(document: Document, known: Accuracy, dtype: str = "float32", surfa
     found.parameters = [{name: str(value) for name, value in point.parameters.items()} for point in known.points]
     found.columns["accuracy"] = np.array([point.top1 for point in known.points])
     found.notes.append(known.statement)
-    if surface:
-        found.curves = [
-            curve
-            for group in known.groups
-            if group.surface is not None
-            for curve in curves(document, group.surface, sorted({point.alpha for point in group.points}), dtype)
-        ]
-        if not found.curves:
-            raise ArchcostError(f"{document.name}: its {len(known.points)} points are too few for a surface")
-    return found
-
-
-def curves(document: Document, surface: Surface, alphas: Sequence[float], dtype: str, steps: int = 33) -> list[Curve]:
-    """The surface along the resolutions it was fitted to, at each of some widths.
-
-    Costs are exact where all maps have whole sizes, and interpolated between: at other resolutions maps are rounded up,
-    and the line would be a staircase.
-    """
-    import numpy as np
-
-    smallest, largest = surface.resolutions
-    own = Analysis(document, settle(document)).stride
-    stride = int(max(own) if isinstance(own, tuple) else own)
-    exact = [*range(math.floor(smallest / stride) * stride, math.ceil(largest / stride) * stride + 1, stride)]
-    sizes = np.geomspace(smallest, largest, steps)
-    found = []
-    for alpha in alphas:
-        known = costs(document, [settle(document, alpha, None, size) for size in exact], dtype)
-        columns = {name: np.exp(np.interp(np.log(sizes), np.log(exact), np.log(known[name]))) for name in COSTS}
-        value, low, high, _ = surface(np.full(steps, alpha), sizes)
-        unknown = np.full(steps, np.nan)
-        found.append(
-            Curve({**columns, "seconds": unknown, "accuracy": value, "accuracy_low": low, "accuracy_high": high})
-        )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,16 @@ from archcost.errors import ArchcostError
 from archcost.latency import conditions
 from archcost.latency import table as tables
 from archcost.latency.points import LATENCY, POINT_COLUMNS, Points, read_points, refer
+from archcost.reports.plots import cells, surface
 from archcost.reports.plots import series as plots
-from archcost.reports.plots.series import COSTS, Series
+from archcost.reports.plots.cells import Columns
+from archcost.reports.plots.found import RESULT, fill, result
+from archcost.reports.plots.series import ACCURACIES, ACCURACY, Series
 from archcost.spec import zoo
 from archcost.spec.parts import Document
 from archcost.spec.settings import settle
 
-RESULT = "result.json"
+__all__ = ["Reader", "result"]
 MIXED = ("device", "processor", "runtime", "dtype", "mode", "batch")
 """Columns that must not differ between the times of one plot."""
 
@@ -29,13 +32,15 @@ MIXED = ("device", "processor", "runtime", "dtype", "mode", "batch")
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How sources are read. dtype: of published figures and of bytes; recipes: those preferred, the first first;
-    surface: whether to draw what was fitted; spec: what sweeps are of, where they do not say; where: which rows."""
+    surface: whether to draw what was fitted; spec: what sweeps are of, where they do not say; where: which rows; y: one
+    of AXES, as without accuracies nothing needs to be known of them."""
 
     dtype: str = "float32"
     recipes: Sequence[str] = ()
     surface: bool = False
     spec: str | None = None
     where: Mapping[str, str] = field(default_factory=dict)
+    y: str = ACCURACY
 
     def read(self, source: str) -> list[Series]:
         """The series of one source: a folder or file of a search, a sweep's or measurements' file, or a spec.
@@ -49,12 +54,13 @@ class Reader:
             if not (path / RESULT).exists():
                 raise ArchcostError(f"{source}: has no {RESULT}; name the folder that `archcost search --out` wrote")
             path = path / RESULT
-        if path.suffix == ".json":
-            return self._json(path)
-        if path.suffix == ".csv":
-            return self._csv(path)
+        readers = {".json": self._json, ".csv": self._csv, ".npz": self._npz}
+        if path.suffix in readers:
+            return readers[path.suffix](path)
         if zoo.exists(path):
-            raise ArchcostError(f"{source}: is no source of a plot; name a .json, a .csv, a spec, or a search's folder")
+            raise ArchcostError(
+                f"{source}: is no source of a plot; name a .json, a .csv, a .npz, a spec, or a search's folder"
+            )
         return [self._published(source)]
 
     def accuracy(self, document: Document, dtype: str | None = None) -> Accuracy:
@@ -72,7 +78,10 @@ class Reader:
         if reference.given:
             raise ArchcostError(f"{source}: a plot shows all that is published; name the spec without settings")
         known = self.accuracy(reference.document)
-        return plots.published(reference.document, known, self.dtype, self.surface)
+        found = plots.published(reference.document, known, self.dtype)
+        if self.surface:
+            surface.add(found, reference.document, known, self.dtype)
+        return found
 
     def _json(self, path: Path) -> list[Series]:
         try:
@@ -83,7 +92,7 @@ class Reader:
             return result(content, str(path))
         if isinstance(content, dict) and isinstance(content.get("rows"), list) and content["rows"]:
             rows = [row if isinstance(row, dict) else {} for row in content["rows"]]
-            return [self._sweep(rows, str(content.get("spec") or ""), str(path))]
+            return [self._sweep(cells.by_column(rows), str(content.get("spec") or ""), str(path))]
         raise ArchcostError(f"{path}: is neither the {RESULT} of a search nor a sweep's JSON")
 
     def _csv(self, path: Path) -> list[Series]:
@@ -96,12 +105,30 @@ class Reader:
                 f"({', '.join((*POINT_COLUMNS, LATENCY))})"
             )
         names = [name.strip() for name in table.header]
-        rows = [{n: c.strip() or None for n, c in zip(names, row, strict=True)} for row in table.rows]
         if "accuracy" in table and "spec" in table:
+            rows = [{n: c.strip() or None for n, c in zip(names, row, strict=True)} for row in table.rows]
             return result({"front": rows}, str(path))
-        return [self._sweep(rows, "", str(path))]
+        return [self._sweep({name: table.column(name) for name in names}, "", str(path))]
 
-    def _sweep(self, rows: Sequence[Mapping[str, Any]], spec: str, file: str) -> Series:
+    def _npz(self, path: Path) -> list[Series]:
+        """A sweep's arrays; nothing in the file is run, as pickles would be."""
+        import numpy as np
+
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if sum(each.file_size for each in archive.infolist()) > tables.LARGEST_FILE:
+                    raise ValueError(f"more than {tables.LARGEST_FILE // 2**30} GiB")
+            with np.load(path, allow_pickle=False) as arrays:
+                columns = {name: np.atleast_1d(arrays[name]) for name in arrays.files}
+        except FileNotFoundError:
+            raise ArchcostError(f"{path}: no such file") from None
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+            raise ArchcostError(f"{path}: is no NPZ of a sweep: {error}") from None
+        if "macs" not in columns or len({np.shape(column)[:1] for column in columns.values()}) != 1:
+            raise ArchcostError(f"{path}: is no NPZ of a sweep: it needs a column macs, and all of one length")
+        return [self._sweep(columns, "", str(path))]
+
+    def _sweep(self, columns: Columns, spec: str, file: str) -> Series:
         """Estimates for a sweep's variants, those that can exist."""
         import numpy as np
 
@@ -110,28 +137,23 @@ class Reader:
             raise ArchcostError(f"{file}: does not say which spec it is of; say so with --spec NAME")
         document = refer(name, Path(file).parent).document
         known = self.accuracy(document)
-        if not known.points:
+        if not known.points and self.y == ACCURACY:
             raise ArchcostError(f"{document.name}: no accuracy is known; a sweep is plotted where one is published")
-        rows = [row for row in rows if row.get("macs") is not None]
-        found = Series(document.name, plots.empty(len(rows)), [], notes=[known.statement])
-        _fill(found, rows, file)
-        times = [name for name in (rows[0] if rows else ()) if name.startswith("predicted_ms")]
+        columns = _feasible(columns)
+        count = len(columns["macs"]) if "macs" in columns else 0
+        if not count:
+            raise ArchcostError(f"{file}: has no variant that can exist (none has macs)")
+        found = Series(document.name, plots.empty(count), [], notes=[known.statement] if known.points else [])
+        fill(found, columns, file)
+        times = [name for name in columns if name.startswith("predicted_ms")]
         if len(times) == 1:
-            found.columns["seconds"] = _column(rows, times[0], file) * 1e-3
+            found.columns["seconds"] = cells.numbers(columns, times[0], count, file) * 1e-3
             found.measured = False
-        given = [{p: str(row[p]) for p in document.parameters if row.get(p) is not None} for row in rows]
-        own = settle(document).parameters
-        for chosen in dict.fromkeys(tuple(each.items()) for each in given):
-            places = np.array([place for place, each in enumerate(given) if tuple(each.items()) == chosen])
-            parameters = settle(document, parameters=dict(chosen)).parameters
-            at = {name: found.columns[name][places] for name in ("alpha", "height", "width")}
-            estimate = known.estimate(at["alpha"], (at["height"], at["width"]), parameters)
-            for name, values in zip(_ACCURACY, (estimate.value, estimate.low, estimate.high), strict=True):
-                found.columns[name][places] = values
-            differing = {name: str(value) for name, value in parameters.items() if value != own[name]}
-            for place in places:
-                given[place] = differing
-        found.parameters = given
+        elif times:
+            found.notes.append(f"{file}: has times of {len(times)} devices, and shows none; sweep with one --device")
+        found.parameters = _estimated(found, document, known, columns)
+        if np.isnan(found.columns["accuracy"]).all() and self.y == ACCURACY:
+            raise ArchcostError(f"{file}: no accuracy is known of any of its variants of {document.name}")
         return found
 
     def _measured(self, path: Path) -> list[Series]:
@@ -142,7 +164,7 @@ class Reader:
             if len(there) > 1:
                 listed = ", ".join(f'"{text}"' for text in there)
                 raise ArchcostError(f"{path}: times of different {name} ({listed}); choose with --where {name}=…")
-        dtype = next(iter(conditions.dtypes(points.table))) or self.dtype
+        dtype = next(iter(conditions.dtypes(points.table)), "") or self.dtype
         documents = {reference.document.name: reference.document for reference in points.references.values()}
         found = [self._network(points, document, dtype) for document in documents.values()]
         if not any(len(each) for each in found):
@@ -150,6 +172,7 @@ class Reader:
         return [each for each in found if len(each)]
 
     def _network(self, points: Points, document: Document, dtype: str) -> Series:
+        """What was measured of one spec, with its accuracies."""
         import numpy as np
 
         times: dict[str, list[float]] = {}
@@ -160,128 +183,69 @@ class Reader:
                 times.setdefault(key, []).append(points.seconds[row])
                 settings[key] = points.settings[row]
         known = self.accuracy(document, dtype)
-        estimates = [known.settings(each) for each in settings.values()]
-        found = Series(document.name, plots.costs(document, list(settings.values()), dtype), [], measured=True)
+        networks = list(settings.values())
+        found = Series(document.name, plots.costs(document, networks, dtype), [], measured=True)
         found.columns["seconds"] = np.array([sum(each) / len(each) for each in times.values()])
-        for name, part in zip(_ACCURACY, ("value", "low", "high"), strict=True):
-            found.columns[name] = np.array([float(getattr(estimate, part)) for estimate in estimates])
-        exact = np.array([float(estimate.published) for estimate in estimates])
-        for name in _ACCURACY:  # what is published needs no estimate
-            found.columns[name] = np.where(np.isnan(exact), found.columns[name], exact)
+        for places, chosen in plots.batches(networks):
+            estimate = known.settings(chosen)
+            for name, values in zip(ACCURACIES, (estimate.value, estimate.low, estimate.high), strict=True):
+                # What is published needs no estimate.
+                found.columns[name][places] = np.where(np.isnan(estimate.published), values, estimate.published)
         own = settle(document).parameters
         found.parameters = [
-            {name: str(value) for name, value in each.parameters.items() if value != own[name]}
-            for each in settings.values()
+            {name: str(value) for name, value in each.parameters.items() if value != own[name]} for each in networks
         ]
-        kept = np.flatnonzero(~np.isnan(found.columns["accuracy"]))
+        kept = np.flatnonzero(~np.isnan(found.columns["accuracy"]) | (self.y != ACCURACY))
         lost = len(settings) - len(kept)
         found = found.chosen(kept)
-        found.notes = [known.statement, *points.table.notes]
+        found.notes = [known.statement, *points.table.notes] if self.y == ACCURACY else [*points.table.notes]
         if lost:
             found.notes.append(f"{document.name}: {lost} of {len(settings)} networks have no known accuracy; left out")
         return found
 
 
-_ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
-
-
-def result(content: Mapping[str, Any], file: str = RESULT) -> list[Series]:
-    """The front of a search, and its winner, by spec; content: of its JSON.
-
-    Raises ArchcostError for what is not a search's.
-    """
-    rows = [*content["front"]]
-    winner = content.get("winner")
-    if not all(isinstance(row, dict) and row.get("spec") for row in (*rows, winner or {"spec": "none"})) or not rows:
-        raise ArchcostError(f"{file}: has no front of networks that name their spec")
-    place = None
-    if winner:
-        same = [place for place, row in enumerate(rows) if all(row.get(name) == winner.get(name) for name in _SETTINGS)]
-        place = same[0] if same else len(rows)
-        rows += [] if same else [winner]
-    limits = _limits(content.get("constraints"))
-    found = []
-    for spec in dict.fromkeys(str(row["spec"]) for row in rows):
-        own = [row for row in rows if row["spec"] == spec]
-        name = Path(spec).stem if spec not in zoo.names() else spec
-        each = Series(name, plots.empty(len(own)), [], limits=limits, imagenet=name in zoo.names())
-        _fill(each, own, file)
-        for name in _ACCURACY:
-            each.columns[name] = _column(own, name, file)
-        measured, predicted = (_column(own, name, file) * 1e-3 for name in ("measured_ms", "predicted_ms"))
-        each.columns["seconds"] = _else(measured, predicted)
-        each.measured = True if _some(measured) else False if _some(predicted) else None
-        each.parameters = [_named(row.get("parameters")) for row in own]
-        each.winner = None if place is None or rows[place] not in own else own.index(rows[place])
-        said = content.get("accuracies")
-        each.notes = [str(note) for note in said] if isinstance(said, list) else []
-        found.append(each)
-    return found
-
-
-_SETTINGS = ("spec", "alpha", "resolution", "parameters")
-
-
-def _limits(constraints: Any) -> dict[str, float]:
-    """By column, in its own unit."""
-    found: dict[str, float] = {}
-    for name, value in constraints.items() if isinstance(constraints, dict) else ():
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            column = {"latency_ms": "seconds", "min_accuracy": "accuracy"}.get(str(name), str(name))
-            found[column] = value * 1e-3 if name == "latency_ms" else float(value)
-    return found
-
-
-def _named(parameters: Any) -> dict[str, str]:
-    if isinstance(parameters, dict):
-        return {name: str(value) for name, value in parameters.items()}
-    return {} if not parameters else {"": str(parameters)}
-
-
-def _fill(found: Series, rows: Sequence[Mapping[str, Any]], file: str) -> None:
-    """Settings and costs of rows, in whichever of the ways that reports have of writing a resolution."""
+def _feasible(columns: Columns) -> Columns:
+    """The rows of variants that can exist."""
     import numpy as np
 
-    for name in ("alpha", *COSTS):
-        found.columns[name] = _column(rows, name, file)
-    sizes = np.array([_size(row, file) for row in rows], float).reshape(-1, 2)
-    found.columns["height"], found.columns["width"] = sizes.T
+    if "macs" not in columns:
+        return columns
+    macs = columns["macs"]
+    if isinstance(macs, np.ndarray):
+        there = np.asarray(columns.get("feasible", np.ones(len(macs))), bool)
+        return {name: np.asarray(column)[there] for name, column in columns.items()}
+    kept = [row for row, cell in enumerate(macs) if cell is not None and cell != ""]
+    return {name: [column[row] for row in kept] for name, column in columns.items()}
 
 
-def _size(row: Mapping[str, Any], file: str) -> tuple[float, float]:
-    both: Any = row.get("resolution")
-    if both is None:
-        both = [row.get("height"), row.get("width")]
-    elif isinstance(both, str):
-        both = both.replace("×", "x").split("x")
-    elif not isinstance(both, list):
-        both = [both]
-    return _number(both[0], "resolution", file), _number(both[-1], "resolution", file)
+def _estimated(found: Series, document: Document, known: Accuracy, columns: Columns) -> Sequence[Mapping[str, str]]:
+    """Fills in accuracies; of each row the parameters that differ from the spec's own."""
+
+    own = settle(document).parameters
+    names = [name for name in document.parameters if name in columns]
+    texts = [[_text(cell) for cell in columns[name]] for name in names]
+    rows = list(zip(*texts, strict=True)) if names else [()] * len(found)
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row, []).append(place)
+    differing: list[Mapping[str, str]] = [{}] * len(found)
+    for row, members in places.items():
+        given = {name: text for name, text in zip(names, row, strict=True) if text}
+        parameters = settle(document, parameters=given).parameters
+        at = {name: found.columns[name][members] for name in ("alpha", "height", "width")}
+        estimate = known.estimate(at["alpha"], (at["height"], at["width"]), parameters)
+        for name, values in zip(ACCURACIES, (estimate.value, estimate.low, estimate.high), strict=True):
+            found.columns[name][members] = values
+        others = {name: str(value) for name, value in parameters.items() if value != own[name]}
+        for place in members:
+            differing[place] = others
+    return differing
 
 
-def _column(rows: Sequence[Mapping[str, Any]], name: str, file: str) -> Any:
-    import numpy as np
-
-    return np.array([_number(row.get(name), name, file) for row in rows], float)
-
-
-def _number(value: Any, name: str, file: str) -> float:
-    if value is None or value == "":
-        return math.nan
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise ArchcostError(f"{file}: {name} must be a number from 0 on, not {str(value)[:60]!r}")
-    return number
-
-
-def _some(column: Any) -> bool:
-    return bool((column == column).any())
-
-
-def _else(first: Any, second: Any) -> Any:
-    import numpy as np
-
-    return np.where(np.isnan(first), second, first)
+def _text(cell: Any) -> str:
+    """As an option would have it."""
+    if hasattr(cell, "item"):
+        cell = cell.item()
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return "" if cell is None else f"{cell:.12g}" if isinstance(cell, float) else str(cell).strip()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ SMALL = 6.0
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
     "font.size": 7,
+    "text.parse_math": False,  # a $ in a name is a $
     "axes.titlesize": 7.5,
     "axes.labelsize": 7,
     "xtick.labelsize": 6.5,
@@ -87,7 +91,8 @@ def rendered(figure: Figure, form: str) -> bytes:
         "pdf": {"CreationDate": None, "Producer": None, "Creator": "archcost"},
     }
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=form, dpi=figure.dpi, metadata=dates[form])
+    more: dict[str, Any] = {"pil_kwargs": {"optimize": True}} if form == "png" else {}
+    figure.savefig(buffer, format=form, dpi=figure.dpi, metadata=dates[form], **more)
     return buffer.getvalue()
 
 
@@ -98,21 +103,62 @@ def ink(colour: str) -> str:
     return "#" + "".join(f"{round(part * darker):02x}" for part in (red, green, blue))
 
 
-def plain_ticks(axis: Any, low: float, high: float) -> None:
-    """Ticks of a log axis at 1, 2, 5 times powers of ten, written out, as many as read well."""
+def legible(text: str) -> str:
+    """Text in characters that the font has, on one line; a square stands for others."""
+    words = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in text).split())
+    return "".join(character if _has(character) else "□" for character in words)
+
+
+@cache
+def _has(character: str) -> bool:
+    from matplotlib import font_manager
+
+    font = font_manager.get_font(font_manager.findfont(_STYLE["font.family"]))
+    return bool(font.get_char_index(ord(character)))
+
+
+def wrapped(figure: Any, text: str, width: float, **look: Any) -> str:
+    """Text in lines of at most so many pixels."""
+    for most in (200, *range(120, 40, -4), *range(40, 4, -1)):
+        lines = textwrap.fill(text, most)
+        drawn = figure.text(0, 0, lines, **look)
+        extent = drawn.get_window_extent(figure.canvas.get_renderer())
+        drawn.remove()
+        if extent.width <= width:
+            break
+    return lines
+
+
+DIGITS = ((1, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+
+
+def plain_ticks(axis: Any, low: float, high: float, sparser: int = 0) -> None:
+    """Ticks of a log axis at 1, 2, 5 times powers of ten, written out, as many as read well; sparser: how many steps
+    fewer."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    if high / low < 3:
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    if high / low < 3 and sparser < 4:
+        axis.set_major_locator(MaxNLocator(5 - sparser, steps=[1, 2, 5, 10]))
         return
-    digits: tuple[int, ...] = (1, 2, 5)
-    if high / low < 6:
-        digits = (1, 2, 3, 4, 5, 6, 8)
-    elif high / low < 15:
-        digits = (1, 2, 3, 5, 7)
-    elif high / low > 3e3:
-        digits = (1,)
-    ticks = [digit * 10.0**power for power in range(-9, 15) for digit in digits]
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    dense = 0 if high / low < 6 else 1 if high / low < 15 else 2 if high / low < 3e3 else 4
+    digits = DIGITS[min(dense + sparser, len(DIGITS) - 1)]
+    every = max(1, dense + sparser - len(DIGITS) + 2)
+    ticks = [digit * 10.0**power for power in range(-24, 25, every) for digit in digits]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axis.set_major_locator(FixedLocator(ticks))
+
+
+def thin_ticks(axis: Any) -> bool:
+    """Fewer ticks on a log axis, until none of their labels touch; whether there were too many. The figure must have
+    been laid out."""
+    low, high = axis.get_view_interval()
+    for sparser in range(1, 10):
+        labels = zip(axis.get_majorticklabels(), axis.get_majorticklocs(), strict=True)
+        boxes = [label.get_window_extent() for label, at in labels if low <= at <= high]
+        room = 2 * axis.get_figure().dpi / 72
+        if all(b.x0 - a.x1 > room or b.y0 - a.y1 > 0 for a, b in itertools.pairwise(boxes)):
+            return sparser > 1
+        plain_ticks(axis, low, high, sparser)
+    return True

@@ -1,0 +1,71 @@
+"""Models from elsewhere as specs. Each file with a SCHEME is one source; torch is imported only when one is read.
+
+A source's `text(source)` gives the spec of a model; a scheme of no file is a package, and the name an attribute in it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import lru_cache
+
+from archcost.errors import ArchcostError
+from archcost.importers.blueprint import Blueprint
+from archcost.importers.reference import Source, parse
+from archcost.spec import document, loading
+from archcost.spec.parts import Document
+
+_NOT_SOURCES = {"blueprint", "module", "reference", "runnable", "torch", "packages"}
+SCHEMES = tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name not in _NOT_SOURCES))
+"""The sources that have a name of their own, each a file or folder here."""
+
+
+def text(source: Source) -> str:
+    """The spec of a model.
+
+    Raises ArchcostError where it cannot be imported.
+    """
+    scheme = source.scheme if source.scheme in SCHEMES else "module"
+    found: str = importlib.import_module(f"{__name__}.{scheme}").text(source)
+    return found
+
+
+def blueprint(source: Source) -> Blueprint | None:
+    """How a model is made; None for a source whose models are no modules of PyTorch.
+
+    Raises ArchcostError where there is no such model.
+    """
+    scheme = source.scheme if source.scheme in SCHEMES else "module"
+    make = getattr(importlib.import_module(f"{__name__}.{scheme}"), "blueprint", None)
+    found: Blueprint | None = None if make is None else make(source)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _text(reference: str) -> str:
+    source = parse(reference)
+    assert source is not None
+    return text(source)
+
+
+def opened(reference: str) -> Document | None:
+    """The document of a reference to a model; None for a text that is no such reference."""
+    if parse(reference) is None:
+        return None
+    return document.parse(_text(reference), reference)
+
+
+def resized(reference: str, height: int, width: int) -> Document:
+    """The model traced anew at another resolution."""
+    source = parse(reference)
+    own = opened(reference)
+    if source is None or own is None or len(own.input) != 3:
+        raise ArchcostError(f"{reference} has no resolution to set")
+    from archcost.importers.reference import Input
+
+    first = Input((int(own.input[0].value), height, width))
+    changed = Source(source.scheme, source.name, (first, *source.inputs[1:]), source.arguments)
+    return document.parse(_text(str(changed)), str(changed))
+
+
+loading.OPENERS.append(opened)

@@ -1,0 +1,112 @@
+"""How a model is named: `torchvision:resnet50`, `timm:efficientnet_b0`, `mypackage.models:build?input=3x224x224`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from archcost.errors import ArchcostError
+
+_REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.\-/]*)(?:\?(.*))?", re.DOTALL)
+_INPUT = re.compile(r"(\d+(?:[x×]\d+)*)(?::([a-z]+\d*))?")
+DTYPES = ("float32", "float16", "bfloat16", "int64", "int32", "bool")
+INPUT = "input"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One tensor that a model reads, without the batch."""
+
+    sizes: tuple[int, ...]
+    dtype: str = "float32"
+
+    def __str__(self) -> str:
+        return "x".join(map(str, self.sizes)) + ("" if self.dtype == "float32" else f":{self.dtype}")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A reference read: where the model is, its name there, what it reads, and arguments of its constructor."""
+
+    scheme: str
+    name: str
+    inputs: tuple[Input, ...] = ()
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """As written: YAML scalars."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The arguments' values."""
+        return {name: scalar(name, text) for name, text in self.arguments.items()}
+
+    def __str__(self) -> str:
+        pairs = [(INPUT, str(each)) for each in self.inputs] + sorted(self.arguments.items())
+        query = "&".join(f"{quote(name, safe='')}={quote(value, safe=',:[]{}.')}" for name, value in pairs)
+        return f"{self.scheme}:{self.name}" + (f"?{query}" if query else "")
+
+
+def parse(text: str) -> Source | None:
+    """The source that a reference names; None for a text that has not the form of one.
+
+    >>> parse("torchvision:mobilenet_v2?width_mult=0.5&input=3x160x160")
+    Source(scheme='torchvision', name='mobilenet_v2', inputs=(Input(sizes=(3, 160, 160), dtype='float32'),), \
+arguments={'width_mult': '0.5'})
+
+    Raises ArchcostError for an input that is none.
+    """
+    found = _REFERENCE.fullmatch(text)
+    if found is None:
+        return None
+    inputs, arguments = [], {}
+    for name, value in parse_qsl(found[3] or "", keep_blank_values=True):
+        if name == INPUT:
+            inputs.append(read_input(value))
+        elif name in arguments:
+            raise ArchcostError(f"{text}: `{name}` is given twice")
+        else:
+            arguments[name] = value
+    return Source(found[1], found[2], tuple(inputs), arguments)
+
+
+def read_input(text: str) -> Input:
+    """Sizes of one input without the batch: 3x224x224, or 128:int64 for indices."""
+    found = _INPUT.fullmatch(text.strip().lower())
+    sizes = tuple(int(size) for size in re.split("[x×]", found[1])) if found else ()
+    if found is None or not all(1 <= size <= 1_000_000 for size in sizes) or len(sizes) > 4:
+        raise ArchcostError(f"--input {text}: write the sizes without the batch, such as 3x224x224, or 128:int64")
+    dtype = found[2] or "float32"
+    if dtype not in DTYPES:
+        raise ArchcostError(f"--input {text}: the dtype is one of {', '.join(DTYPES)}")
+    return Input(sizes, dtype)
+
+
+def scalar(name: str, text: str) -> Any:
+    """A YAML scalar, or list, as the value of an argument."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ArchcostError(f"--kwargs {name}={text}: no YAML value") from None
+
+
+def with_options(reference: str, inputs: Sequence[str], arguments: Sequence[str]) -> str:
+    """A reference with what the options `--input` and `--kwargs` say.
+
+    Raises ArchcostError where the reference is no model to import.
+    """
+    if not inputs and not arguments:
+        return reference
+    from archcost.spec import ranges
+
+    name, settings = ranges.reference(reference)
+    source = parse(name)
+    if source is None:
+        raise ArchcostError(f"{reference} is no model to import; --input and --kwargs are for those")
+    given = {**source.arguments, **ranges.assignments(tuple(arguments))}
+    read = tuple(read_input(text) for text in inputs) or source.inputs
+    found = str(Source(source.scheme, source.name, read, given))
+    return found + ("@" + ",".join(f"{key}={value}" for key, value in settings.items()) if settings else "")

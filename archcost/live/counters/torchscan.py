@@ -1,0 +1,20 @@
+"""torchscan, its MACs; it says itself where they are only a part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+NEEDS = ("torchscan",)
+CONVENTIONS = ("torchscan",)
+
+
+def count(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    from torchscan import crawl_module
+
+    macs = crawl_module(model, args=inputs)["totals"]["macs"]
+    if macs["status"] == "complete":
+        return {"torchscan": macs["value"]}
+    return {"torchscan": (macs["known_value"], f"torchscan calls its total {macs['status']}")}

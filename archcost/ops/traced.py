@@ -1,0 +1,90 @@
+"""What came from a traced model and has no meaning at another size: its shapes and costs as they were traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archcost.cost import NOTHING, Amount, Cost
+from archcost.dims import Condition
+from archcost.ops.base import Check, Nary, Reach, Recipe, Storage, Unary
+from archcost.ops.fields import count, flag, shape, shapes, text
+from archcost.shape import TensorShape
+
+
+def _amount(number: int) -> Amount:
+    return Amount.product(number) if number else NOTHING
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced(Nary):
+    """`reads` -> `sizes`: an operator known only as it was traced, at one size;  macs = `macs`, params = `params`"""
+
+    kind: ClassVar[str] = "traced"
+    arity: ClassVar[tuple[int, int]] = (1, 100_000)
+    ranks: ClassVar[tuple[int, int]] = (1, 64)
+    by_name: ClassVar[bool] = True
+    operator: str = text("the operator's name where it came from")
+    reads: tuple[tuple[int, ...], ...] = shapes("the shape of each input")
+    sizes: tuple[int, ...] = shape("the output's shape")
+    macs: int = count("multiply-adds for one sample")
+    params: int = count("learned parameters that it holds, or that only it uses")
+    arithmetic: int = count("elements of element-wise arithmetic")
+    view: bool = flag("its output lives in the first input's memory", False)
+
+    @property
+    def storage(self) -> Storage:  # type: ignore[override]
+        return "view" if self.view else "own"
+
+    @property
+    def moves_data(self) -> bool:  # type: ignore[override]
+        return not self.view
+
+    def problems(self, xs: tuple[TensorShape, ...]) -> Iterator[Check]:
+        said = "`{}` cannot be rescaled: it is known as it was traced, at {}; here it reads {}"
+        yield len(xs) != len(self.reads), "`{}` reads {} tensors; here {}", self.operator, len(self.reads), len(xs)
+        for x, known in zip(xs, self.reads, strict=False):
+            there = TensorShape(known)
+            changed: Condition = x.rank != there.rank
+            if x.rank == there.rank:
+                for size, traced in zip(x, there, strict=True):
+                    changed = changed | (size != traced)
+            yield changed, said, self.operator, there, x
+
+    def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape:
+        return TensorShape(self.sizes)
+
+    def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
+        terms = _amount(self.macs), _amount(self.params), _amount(self.arithmetic)
+        return Cost(macs=terms[0], params=terms[1], arithmetic_elements=terms[2])
+
+    def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
+        return None
+
+    def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
+        arguments = {"operator": self.operator, "sizes": self.sizes, "macs": self.macs, "params": self.params}
+        return Recipe("traced", arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant(Unary):
+    """[…] -> `sizes`: a tensor that no input changes (a token, a table), or a further input;  params = `params`"""
+
+    kind: ClassVar[str] = "constant"
+    ranks: ClassVar[tuple[int, int]] = (1, 64)
+    sizes: tuple[int, ...] = shape("its shape")
+    params: int = count("learned parameters that it is made of")
+    macs: int = count("multiply-adds that making it takes")
+
+    def shape(self, x: TensorShape) -> TensorShape:
+        return TensorShape(self.sizes)
+
+    def cost(self, x: TensorShape, y: TensorShape) -> Cost:
+        return Cost(macs=_amount(self.macs), params=_amount(self.params))
+
+    def reach(self, x: TensorShape) -> Reach | None:
+        return None
+
+    def recipe(self, x: TensorShape) -> Recipe:
+        return Recipe("constant", {"sizes": self.sizes, "params": self.params, "macs": self.macs})

@@ -106,10 +106,15 @@ def training(
 ) -> Training:
     """One step of training one model. size: bytes of an element; with amp those of a weight.
 
-    Raises ArchcostError for an unknown optimizer.
+    Raises ArchcostError for an unknown optimizer, and for layers of which nobody knows how they train.
     """
     if optimizer not in OPTIMIZERS:
         raise ArchcostError(unknown("optimizer", optimizer, OPTIMIZERS))
+    unknown_layers = [layer.name for layer in network.layers if not layer.op.trainable()]
+    if unknown_layers:
+        more = f" and {len(unknown_layers) - 3:,} more" if len(unknown_layers) > 3 else ""
+        said = ", ".join(f"`{name}`" for name in unknown_layers[:3]) + more
+        raise ArchcostError(f"training cannot be costed: {said} are known as they were traced, forward alone")
     tape = _Tape(network, inplace)
     memory = _Memory(tape, batch, HALF if amp else size, size, OPTIMIZERS[optimizer], amp)
     return Training(
@@ -188,7 +193,7 @@ class _Tape:
     def _kept(self, layer: Layer, needed: tuple[bool, ...]) -> Keeps:
         if isinstance(layer.op, Nary):
             return layer.op.keeps(layer.input_shapes, layer.output_shape, needed)
-        return layer.op.keeps(layer.input_shapes[0], layer.output_shape)
+        return layer.op.keeps(layer.input_shapes[0], layer.output_shape, needed[0])
 
     def _place(self, layer: Layer) -> None:
         """Finds the memory of a layer's output. One that overwrites must be the only reader of what nobody keeps."""

@@ -80,14 +80,15 @@ def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> Iterator[T
     yield Tensor("running_var", (channels,), mean=1.0)
 
 
-def _affine(shape: tuple[int, ...], affine: bool) -> Iterator[Tensor]:
+def _affine(shape: tuple[int, ...], affine: bool, beta: bool = True) -> Iterator[Tensor]:
     if affine:
         yield Tensor("weight", shape, mean=1.0)
-        yield Tensor("bias", shape)
+        if beta:
+            yield Tensor("bias", shape)
 
 
-def _layer_norm(shape: tuple[int, ...], over: str, affine: bool) -> Iterator[Tensor]:
-    return _affine({"features": shape[-1:], "channels": shape[:1], "all": shape}[over], affine)
+def _layer_norm(shape: tuple[int, ...], over: str, affine: bool, beta: bool) -> Iterator[Tensor]:
+    return _affine({"features": shape[-1:], "channels": shape[:1], "all": shape}[over], affine, beta)
 
 
 _HOLDERS: dict[str, Callable[..., Iterator[Tensor]]] = {
@@ -100,7 +101,9 @@ _HOLDERS: dict[str, Callable[..., Iterator[Tensor]]] = {
     "batch_norm": _batch_norm,
     "layer_norm": _layer_norm,
     "group_norm": lambda groups, channels, affine: _affine((channels,), affine),
-    "layer_scale": lambda channels, rank: iter([Tensor("gamma", (channels, *[1] * (rank - 1)), mean=1.0)]),
+    "rms_norm": lambda features, affine: _affine((features,), affine, False),
+    "layer_scale": lambda sizes: iter([Tensor("gamma", tuple(sizes), mean=1.0)]),
+    "prelu": lambda slopes: iter([Tensor("weight", (slopes,), mean=0.25)]),
 }
 
 

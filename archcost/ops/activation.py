@@ -23,7 +23,7 @@ class Activation(Unary):
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(activation_elements=Amount.product(*y))
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return KEEPS_OUTPUT if self.derived_from_output else KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:

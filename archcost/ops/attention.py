@@ -144,6 +144,20 @@ class ScaledDotProduct(Nary):
         q, k = xs[:2]
         return Cost(macs=Amount.product(*q, k[-2]) + Amount.product(*y, k[-2]))
 
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """Fused: inputs, output, and the logarithm of each row's sum. PyTorch fuses matrices or heads of them, of
+        values as long as keys, where no mask learns; else scaled queries and keys and the scores are kept."""
+        q, k, v = xs[:3]
+        if q.rank <= 3 and q[-1] == v[-1] and not any(needed[3:]):
+            return Keeps(tuple(range(len(xs))), output=True, statistics=Amount.product(*q[:-1]))
+        return Keeps((2,), more=Amount.product(*q) + Amount.product(*k) + Amount.product(*q[:-1], k[-2]))
+
+    def gradients(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Gradients:
+        """Of the scores for queries and keys; of the output for values and for the scores."""
+        q, k = xs[:2]
+        scores, mixture = Amount.product(*q, k[-2]), Amount.product(*y, k[-2])
+        return Gradients((scores, scores, mixture, *[NOTHING] * (len(xs) - 3)), inside=mixture)
+
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None
 

@@ -90,6 +90,10 @@ class Op(ABC):
     moves_data: ClassVar[bool] = True
     """Whether running it reads its input and writes its output (views and identities do not)."""
 
+    def trainable(self) -> bool:
+        """Whether it is known how it trains."""
+        return True
+
     def trains_as_view(self) -> bool:
         """Whether its output lives in its input's memory while training."""
         return self.storage == "view"
@@ -120,8 +124,8 @@ class Unary(Op):
         """Its receptive field; None where each output sees the whole input."""
         return POINT
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
-        """What it holds on to while training, where its input or a parameter of its own needs a gradient."""
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """What it holds on to while training, where its input (needed) or a parameter of its own needs a gradient."""
         return KEEPS_NOTHING
 
     def gradients(self, x: TensorShape, y: TensorShape) -> Gradients:

@@ -54,7 +54,7 @@ class Convolution(Unary):
             bias_adds=Amount.product(*y) if self.bias else NOTHING,
         )
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input, or its own padded copy where the margins of two sides differ."""
         edges = window.margins(x, self.padding, self.kernel, self.stride, self.dilation)
         return KEEPS_INPUT if window.even(edges) else Keeps(more=window.padded(x, edges))
@@ -183,7 +183,7 @@ class ConvTranspose2d(Unary):
             bias_adds=Amount.product(*y) if self.bias else NOTHING,
         )
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return KEEPS_INPUT
 
     def reach(self, x: TensorShape) -> Reach:

@@ -37,6 +37,26 @@ class Elementwise(Nary):
     def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
         return Cost(arithmetic_elements=Amount.product(len(xs) - 1, *y))
 
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Which of two it keeps while training, from which of them need a gradient."""
+        return False, False
+
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """What each pair does; of more than two, the results on the way are kept as inputs are."""
+        kept: list[int] = []
+        more = NOTHING
+        result, wanted = xs[0], needed[0]
+        for place, (x, needs) in enumerate(zip(xs[1:], needed[1:], strict=True), 1):
+            left, right = self.factors(wanted, needs) if wanted or needs else (False, False)
+            if left and place == 1:
+                kept.append(0)
+            elif left:
+                more += Amount.product(*result)
+            if right:
+                kept.append(place)
+            result, wanted = self.shape((result, x)), wanted or needs
+        return Keeps(tuple(kept), more=more)
+
     def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
         return Recipe(self.kind)
 
@@ -57,20 +77,9 @@ class Multiply(Elementwise):
 
     kind: ClassVar[str] = "multiply"
 
-    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
-        """Each factor whose partner needs a gradient; of more than two, the products on the way are factors too."""
-        kept: list[int] = []
-        more = NOTHING
-        product, wanted = xs[0], needed[0]
-        for place, (x, needs) in enumerate(zip(xs[1:], needed[1:], strict=True), 1):
-            if needs and place == 1:
-                kept.append(0)
-            elif needs:
-                more += Amount.product(*product)
-            if wanted:
-                kept.append(place)
-            product, wanted = self.shape((product, x)), wanted or needs
-        return Keeps(tuple(kept), more=more)
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Each whose partner needs a gradient."""
+        return right, left
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -124,7 +124,7 @@ class Pad(Unary):
         rows, columns = (n + before + after for n, (before, after) in zip(x[1:], self.margins, strict=True))
         return TensorShape((x.channels, rows, columns))
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return KEEPS_NOTHING if self.mode == "zeros" else KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:
@@ -182,7 +182,7 @@ class Dropout(Unary):
     def passes_gradient(self) -> bool:
         return self.p == 0
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Which elements it dropped, as factors of 0 and 1 / (1 - p)."""
         return Keeps(more=Amount.product(*x)) if self.p else KEEPS_NOTHING
 
@@ -205,7 +205,7 @@ class StochasticDepth(Unary):
     def passes_gradient(self) -> bool:
         return self.p == 0
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Which samples it dropped."""
         return Keeps(flags=Amount.product(1)) if self.p else KEEPS_NOTHING
 

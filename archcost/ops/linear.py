@@ -37,7 +37,7 @@ class Linear(Unary):
             bias_adds=Amount.product(*y) if self.bias else NOTHING,
         )
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return KEEPS_INPUT
 
     def reach(self, x: TensorShape) -> Reach | None:

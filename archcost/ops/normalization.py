@@ -30,7 +30,7 @@ class BatchNorm(Unary):
             norm_elements=Amount.product(*x),
         )
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input, and the batch's own mean and deviation of each channel."""
         return Keeps((0,), shared=Amount.product(2, x.channels))
 
@@ -55,7 +55,7 @@ class LayerNorm(Unary):
         learned = self.affine + (self.affine and self.beta)
         return Cost(params=Amount.product(learned, *over), norm_elements=Amount.product(*x))
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input, and a mean and deviation for each position."""
         positions = {"features": x[:-1], "channels": x[1:], "all": ()}[self.over]
         return Keeps((0,), statistics=Amount.product(2, *positions))
@@ -79,7 +79,7 @@ class GroupNorm(Unary):
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(params=Amount.product(2 * self.affine, x.channels), norm_elements=Amount.product(*x))
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input, and a mean and deviation for each group."""
         return Keeps((0,), statistics=Amount.product(2, self.groups))
 
@@ -98,7 +98,7 @@ class LocalResponseNorm(Unary):
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(norm_elements=Amount.product(*x))
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input, the squares with their margin of channels, the energy, and its power."""
         squares = Amount.product(x.channels + (self.size - 1), *x[1:])
         return Keeps((0,), more=squares + Amount.product(2, *x))
@@ -121,7 +121,7 @@ class LayerScale(Unary):
         learned = Amount.product(*(dim for axis, dim in enumerate(x) if axis in self.over))
         return Cost(params=learned, arithmetic_elements=Amount.product(*y))
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:

@@ -55,7 +55,7 @@ class Pool(Unary):
     def reach(self, x: TensorShape) -> Reach:
         return window.reach(x, self.padding, self.kernel, self.step, self.dilation)
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input, or its own padded copy where PyTorch's pools do not have such margins."""
         edges = window.margins(x, self.padding, self.kernel, self.step, self.dilation)
         (top, _), (left, _) = edges
@@ -155,7 +155,7 @@ class AdaptiveAvgPool2d(AdaptivePool):
     kind: ClassVar[str] = "adaptive_avg_pool"
     size: Pair = pair("output height and width", structural=True)
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         """Its input; nothing where it is the mean of all."""
         return KEEPS_NOTHING if self.size == (1, 1) else KEEPS_INPUT
 
@@ -167,7 +167,7 @@ class AdaptiveMaxPool2d(AdaptivePool):
     kind: ClassVar[str] = "adaptive_max_pool"
     size: Pair = pair("output height and width", structural=True)
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return replace(KEEPS_INPUT, indices=Amount.product(*y))
 
 
@@ -206,5 +206,5 @@ class GlobalMaxPool(GlobalPool):
     kind: ClassVar[str] = "global_max_pool"
     keep_dims: bool = flag("keep height and width, as 1", False)
 
-    def keeps(self, x: TensorShape, y: TensorShape) -> Keeps:
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
         return replace(KEEPS_INPUT, indices=Amount.product(*y))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archcost.errors import ArchcostError
 from archcost.exporters.onnx.graph import Arrays, Graph
 from archcost.exporters.onnx.pools import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
+from archcost.exporters.torch.leaves import untold
 from archcost.graph import Layer
 
 if TYPE_CHECKING:
@@ -159,7 +161,7 @@ def _batch_norm(at: At, channels: Any, **_: Any) -> str:
     )
 
 
-def _layer_norm(at: At, shape: Any, over: str, affine: bool) -> str:
+def _layer_norm(at: At, shape: Any, over: str, affine: bool, beta: bool) -> str:
     rank, sizes = len(shape), tuple(map(int, shape))
     aside = over == "channels" and rank > 1
     normed = {"features": sizes[-1:], "channels": sizes[:1], "all": sizes}[over]
@@ -195,6 +197,65 @@ def _local_response_norm(at: At, size: Any) -> str:
     mean = at.node("Reshape", mean, at.graph.integers(0, *at.shape), part="sizes")
     energy = at.node("Add", at.node("Mul", mean, at.graph.number(alpha)), at.graph.number(1.0))
     return at.node("Div", at.x, at.node("Pow", energy, at.graph.number(beta)))
+
+
+def _rms_norm(at: At, features: Any, affine: bool) -> str:
+    """x / √(mean of x² + ε) · w, with the ε that PyTorch takes where none is given"""
+    squares = at.node("Mul", at.x, at.x, part="squares")
+    mean = at.node("ReduceMean", squares, at.graph.integers(-1), keepdims=1)
+    deviation = at.node("Sqrt", at.node("Add", mean, at.graph.number(float(np.finfo(np.float32).eps))))
+    y = at.node("Div", at.x, deviation)
+    return at.node("Mul", y, at.tensor("weight")) if affine else y
+
+
+def _prelu(at: At, slopes: Any) -> str:
+    """Slopes stand along the channels, with as many axes behind them as the input has."""
+    weight = at.held["weight"].reshape(int(slopes), *[1] * (len(at.shape) - 1))
+    return at.node("PRelu", at.x, at.graph.store("weight", weight))
+
+
+_FUNCTIONS = {
+    **{name: name.capitalize() for name in ("abs", "ceil", "cos", "erf", "exp", "floor", "log", "neg", "reciprocal")},
+    **{name: name.capitalize() for name in ("round", "sign", "sin", "sqrt")},
+}
+_WITH_NUMBER = {"plus": "Add", "times": "Mul", "divided_by": "Div", "power": "Pow", "at_least": "Max", "at_most": "Min"}
+
+
+def _function(at: At, function: str, by: float) -> str:
+    if function == "square":
+        return at.node("Mul", at.x, at.x)
+    if function == "rsqrt":
+        return at.node("Reciprocal", at.node("Sqrt", at.x))
+    if function == "subtracted_from":
+        return at.node("Sub", at.graph.number(float(by)), at.x)
+    if function in _WITH_NUMBER:
+        return at.node(_WITH_NUMBER[function], at.x, at.graph.number(float(by)))
+    return at.node(_FUNCTIONS[function], at.x)
+
+
+def _reduce(at: At, function: str, axes: Any, keep_dims: bool) -> str:
+    kind = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin", "norm": "ReduceL2"}
+    return at.node(kind[function], at.x, at.graph.integers(*(int(axis) + 1 for axis in axes)), keepdims=int(keep_dims))
+
+
+def _slice(at: At, axis: Any, start: Any, length: Any) -> str:
+    whole = at.graph.integers
+    return at.node("Slice", at.x, whole(int(start)), whole(int(start) + int(length)), whole(int(axis) + 1))
+
+
+def _attend(at: At, masked: bool) -> str:
+    q, k, v = at.inputs[:3]
+    rank = len(at.shape) + 1
+    turned = at.node("Transpose", k, perm=[*range(rank - 2), rank - 1, rank - 2], part="keys")
+    scores = at.node("MatMul", q, turned, part="scores")
+    scores = at.node("Mul", scores, at.graph.number(at.shape[-1] ** -0.5), part="scaled")
+    if masked:
+        scores = at.node("Add", scores, at.inputs[3], part="masked")
+    return at.node("MatMul", at.node("Softmax", scores, axis=-1), v)
+
+
+def _refused(at: At, **_: Any) -> str:
+    raise ArchcostError(untold(at.layer))
 
 
 def _gelu(at: At) -> str:
@@ -283,7 +344,7 @@ WRITERS: dict[str, Callable[..., str]] = {
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
     "local_response_norm": _local_response_norm,
-    "layer_scale": lambda at, channels, rank: at.node("Mul", at.x, at.tensor("gamma")),
+    "layer_scale": lambda at, sizes: at.node("Mul", at.x, at.tensor("gamma")),
     "relu": _plainly("Relu"),
     "relu6": lambda at: at.node("Clip", at.x, at.graph.number(0.0), at.graph.number(6.0)),
     "leaky_relu": _plainly("LeakyRelu", alpha=0.01),
@@ -295,6 +356,19 @@ WRITERS: dict[str, Callable[..., str]] = {
     "sigmoid": _plainly("Sigmoid"),
     "tanh": _plainly("Tanh"),
     "softmax": lambda at, axis: at.node("Softmax", at.x, axis=axis),
+    "mish": lambda at: at.node("Mul", at.x, at.node("Tanh", at.node("Softplus", at.x))),
+    "softplus": _plainly("Softplus"),
+    "selu": _plainly("Selu"),
+    "log_sigmoid": lambda at: at.node("Neg", at.node("Softplus", at.node("Neg", at.x, part="negative"))),
+    "hard_tanh": lambda at: at.node("Clip", at.x, at.graph.number(-1.0), at.graph.number(1.0)),
+    "prelu": _prelu,
+    "rms_norm": _rms_norm,
+    "elementwise": _function,
+    "reduce": _reduce,
+    "slice": _slice,
+    "scaled_dot_product_attention": _attend,
+    "traced": _refused,
+    "constant": _refused,
     "max_pool": lambda at, **given: max_pool(at.graph, at.x, at.shape, **given),
     "avg_pool": lambda at, **given: avg_pool(at.graph, at.x, at.shape, **given),
     "adaptive_avg_pool": lambda at, output_size: adaptive_avg_pool(at.graph, at.x, at.shape, output_size),
@@ -303,6 +377,10 @@ WRITERS: dict[str, Callable[..., str]] = {
     "global_max_pool": _global_pool("GlobalMaxPool"),
     "add": _joined("Add"),
     "multiply": _joined("Mul"),
+    "subtract": _joined("Sub"),
+    "divide": _joined("Div"),
+    "minimum": _joined("Min"),
+    "maximum": _joined("Max"),
     "concat": lambda at, axis: at.node("Concat", *at.inputs, axis=int(axis) + 1),
     "split": _split,
     "select": _select,

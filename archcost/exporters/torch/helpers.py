@@ -85,11 +85,11 @@ HELPERS: dict[str, str] = {
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 ''',
     "LayerScale": '''class LayerScale(nn.Module):
-    """Each channel times a learned number."""
+    """Each channel, or each entry of other axes, times a learned number."""
 
-    def __init__(self, channels: int, rank: int = 3) -> None:
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
-        self.gamma = nn.Parameter(torch.ones(channels, *[1] * (rank - 1)))
+        self.gamma = nn.Parameter(torch.ones(sizes))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gamma

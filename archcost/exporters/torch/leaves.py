@@ -118,11 +118,79 @@ def _batch_norm(layer: Layer, channels: int, rank: int, gamma: bool, beta: bool)
     return Leaf((Call.of(f"{name.removeprefix('nn.')}{lacking}", num_features=channels),))
 
 
-def _layer_norm(layer: Layer, shape: tuple[int, ...], over: str, affine: bool) -> Leaf:
+def _layer_norm(layer: Layer, shape: tuple[int, ...], over: str, affine: bool, beta: bool) -> Leaf:
+    given: dict[str, Value] = {"elementwise_affine": affine, "bias": beta or not affine}
     if over == "channels" and len(shape) > 1:
-        return Leaf((Call.of("ChannelLayerNorm", normalized_shape=shape[0], elementwise_affine=affine),))
+        return Leaf((Call.of("ChannelLayerNorm", normalized_shape=shape[0], **given),))
     size: Value = shape if over == "all" and len(shape) > 1 else shape[-1]
-    return Leaf((Call.of("nn.LayerNorm", normalized_shape=size, elementwise_affine=affine),))
+    return Leaf((Call.of("nn.LayerNorm", normalized_shape=size, **given),))
+
+
+def _layer_scale(layer: Layer, sizes: tuple[int, ...]) -> Leaf:
+    """The channels go by a name of their own, as what a block's class may be given."""
+    names = ["channels", *(str(place) for place in range(1, len(sizes)))]
+    return Leaf((Call.of("LayerScale", **dict(zip(names, sizes, strict=True))),))
+
+
+def _function(layer: Layer, function: str, by: float) -> Leaf:
+    number = repr(int(by) if by == int(by) else by)
+    infix = {"plus": ("+", 1), "times": ("*", 2), "divided_by": ("/", 2)}
+    if function in infix:
+        sign, binds = infix[function]
+        return Leaf((), f"{{0}} {sign} {number}", binds)
+    prefix = {"power": "pow", "subtracted_from": "rsub"}
+    if function in prefix:
+        return Leaf((), f"torch.{prefix[function]}({{0}}, {number})")
+    bound = {"at_least": "min", "at_most": "max"}
+    if function in bound:
+        return Leaf((), f"{{0}}.clamp({bound[function]}={number})")
+    return Leaf((), f"torch.{function}({{0}})")
+
+
+def _infix(sign: str, binds: int) -> Callable[..., Leaf]:
+    return lambda layer: Leaf((), f" {sign} ".join(f"{{{i}}}" for i in range(len(layer.inputs))), binds)
+
+
+def _extreme(name: str) -> Callable[..., Leaf]:
+    def write(layer: Layer) -> Leaf:
+        said = "{0}"
+        for place in range(1, len(layer.inputs)):
+            said = f"torch.{name}({said}, {{{place}}})"
+        return Leaf((), said)
+
+    return write
+
+
+def _reduce(layer: Layer, function: str, axes: tuple[int, ...], keep_dims: bool) -> Leaf:
+    order = [axis + 1 for axis in axes]
+    over = str(order[0]) if len(order) == 1 else f"({', '.join(map(str, order))})"
+    keep = ", keepdim=True" if keep_dims else ""
+    if function == "norm":
+        return Leaf((), f"torch.linalg.vector_norm({{0}}, dim={over}{keep})")
+    return Leaf((), f"{{0}}.{ {'max': 'amax', 'min': 'amin'}.get(function, function) }({over}{keep})")
+
+
+def _slice(layer: Layer, axis: int, start: int, length: int) -> Leaf:
+    kept = f"{start or ''}:{start + length}"
+    return Leaf((), f"{{0}}[{':, ' * (axis + 1)}{kept}]")
+
+
+def _attend(layer: Layer, masked: bool) -> Leaf:
+    mask = ", attn_mask={3}" if masked else ""
+    return Leaf((), f"F.scaled_dot_product_attention({{0}}, {{1}}, {{2}}{mask})")
+
+
+def _refused(layer: Layer, **_: Any) -> Leaf:
+    raise ArchcostError(untold(layer))
+
+
+def untold(layer: Layer) -> str:
+    """Why a layer of an imported network cannot be written."""
+    operator = getattr(layer.op, "operator", layer.kind)
+    return (
+        f"{layer.name}: `{operator}` is known as it was traced, by its shapes and costs alone; "
+        "export the model that it was imported from"
+    )
 
 
 def _max_pool(layer: Layer, margins: Margins, output_size: Any, **arguments: Any) -> Leaf:
@@ -256,7 +324,7 @@ WRITERS: dict[str, Callable[..., Leaf]] = {
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
     "local_response_norm": lambda layer, size: Leaf((Call.of("nn.LocalResponseNorm", size=size),)),
-    "layer_scale": lambda layer, channels, rank: Leaf((Call.of("LayerScale", channels=channels, rank=rank),)),
+    "layer_scale": _layer_scale,
     "relu": _plainly("nn.ReLU", "F.relu({0})"),
     "relu6": _plainly("nn.ReLU6", "F.relu6({0})"),
     "leaky_relu": _plainly("nn.LeakyReLU", "F.leaky_relu({0})"),
@@ -267,6 +335,21 @@ WRITERS: dict[str, Callable[..., Leaf]] = {
     "gelu": _plainly("nn.GELU", "F.gelu({0})"),
     "sigmoid": _plainly("nn.Sigmoid", "torch.sigmoid({0})"),
     "tanh": _plainly("nn.Tanh", "torch.tanh({0})"),
+    "mish": _plainly("nn.Mish", "F.mish({0})"),
+    "softplus": _plainly("nn.Softplus", "F.softplus({0})"),
+    "selu": _plainly("nn.SELU", "F.selu({0})"),
+    "log_sigmoid": _plainly("nn.LogSigmoid", "F.logsigmoid({0})"),
+    "hard_tanh": _plainly("nn.Hardtanh", "F.hardtanh({0})"),
+    "prelu": lambda layer, slopes: Leaf((Call.of("nn.PReLU", num_parameters=slopes),)),
+    "rms_norm": lambda layer, features, affine: Leaf(
+        (Call.of("nn.RMSNorm", normalized_shape=features, elementwise_affine=affine),)
+    ),
+    "elementwise": _function,
+    "reduce": _reduce,
+    "slice": _slice,
+    "scaled_dot_product_attention": _attend,
+    "traced": _refused,
+    "constant": _refused,
     "softmax": _softmax,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
@@ -274,8 +357,12 @@ WRITERS: dict[str, Callable[..., Leaf]] = {
     "adaptive_max_pool": _adaptive_pool("Max"),
     "global_avg_pool": _global_pool("avg"),
     "global_max_pool": _global_pool("max"),
-    "add": lambda layer: Leaf((), " + ".join(f"{{{i}}}" for i in range(len(layer.inputs))), 1),
-    "multiply": lambda layer: Leaf((), " * ".join(f"{{{i}}}" for i in range(len(layer.inputs))), 2),
+    "add": _infix("+", 1),
+    "subtract": _infix("-", 1),
+    "multiply": _infix("*", 2),
+    "divide": _infix("/", 2),
+    "minimum": _extreme("minimum"),
+    "maximum": _extreme("maximum"),
     "concat": lambda layer, axis: Leaf((), f"torch.cat([{{all}}], dim={axis + 1})"),
     "split": _split,
     "select": _select,
@@ -301,11 +388,13 @@ SIGNATURES: dict[str, Signature] = {
     "nn.BatchNorm2d": Signature(("num_features",), {"affine": True}),
     "nn.BatchNorm1d": Signature(("num_features",), {"affine": True}),
     **{f"BatchNorm{rank}dNo{part}": Signature(("num_features",)) for rank in (1, 2) for part in ("Scale", "Shift")},
-    "nn.LayerNorm": Signature(("normalized_shape",), {"elementwise_affine": True}),
-    "ChannelLayerNorm": Signature(("normalized_shape",), {"elementwise_affine": True}),
+    "nn.LayerNorm": Signature(("normalized_shape",), {"elementwise_affine": True, "bias": True}),
+    "ChannelLayerNorm": Signature(("normalized_shape",), {"elementwise_affine": True, "bias": True}),
+    "nn.RMSNorm": Signature(("normalized_shape",), {"elementwise_affine": True}),
+    "nn.PReLU": Signature(("num_parameters",), {"num_parameters": 1}),
     "nn.GroupNorm": Signature(("num_groups", "num_channels"), {"affine": True}),
     "nn.LocalResponseNorm": Signature(("size",)),
-    "LayerScale": Signature(("channels",), {"rank": 3}),
+    "LayerScale": Signature(("channels",)),
     "ClassToken": Signature(("features",), {"count": 1}),
     "Attention": Signature(("features", "heads"), {"bias": True}),
     **{

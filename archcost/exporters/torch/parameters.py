@@ -15,7 +15,7 @@ ABSENT: Any = Code("absent")
 """What stands for an argument in an instance that leaves the layer out."""
 CHANNELS = "channels"
 _COUNTS = {
-    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "groups"),
+    *("in_channels", "out_channels", "num_features", "num_channels", "num_parameters", "channels", "groups"),
     *("in_features", "out_features", "features", "normalized_shape"),
 }
 _TAKEN = {

@@ -23,7 +23,7 @@ from archcost.spec.expansion import MOST_LAYERS, Expander
 from archcost.spec.expression import Value
 from archcost.spec.names import unknown
 from archcost.spec.parts import INPUT as INPUT
-from archcost.spec.parts import Document, Item
+from archcost.spec.parts import Document, Item, Origin
 from archcost.spec.scaling import FIXED, FOLLOW
 from archcost.spec.scope import Scope, Sizes, Tensors, UnknownShape, Varies, settled
 from archcost.spec.settings import Settings
@@ -69,7 +69,8 @@ class Network:
     """A spec at given settings: its layers in the file's order.
 
     infeasible: the rows of a batch that cannot exist. widths: the sizes that α scaled, each with its scale;
-    they are all that the network depends on α for, unless an expression read it (alpha_read).
+    they are all that the network depends on α for, unless an expression read it (alpha_read). origins: where each
+    layer and each opened block stands in the spec, by its full name.
     """
 
     document: Document
@@ -79,6 +80,7 @@ class Network:
     infeasible: Condition
     widths: set[tuple[tuple[Dim, Dim], str]]
     alpha_read: bool
+    origins: dict[str, Origin]
 
     @cached_property
     def readers(self) -> dict[str, int]:
@@ -126,8 +128,8 @@ def build(document: Document, settings: Settings) -> Network:
         builder.problem("no layers are left with these settings", None)
     if builder.problems:
         raise document.error(list(builder.problems))
-    sizes = builder.sizes
-    return Network(document, settings, shape, builder.layers, builder.infeasible, builder.widths, sizes.alpha_read)
+    found, alpha_read = builder.layers, builder.sizes.alpha_read
+    return Network(document, settings, shape, found, builder.infeasible, builder.widths, alpha_read, builder.origins)
 
 
 class _Builder(Expander):

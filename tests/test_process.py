@@ -38,7 +38,7 @@ def test_a_closed_pipe_is_no_traceback():
 
 def test_help_of_every_command_has_an_example():
     listed = subprocess.run([sys.executable, "-m", "archcost", "--help"], capture_output=True, text=True).stdout
-    for name in ("analyze", "explain", "schema", "specs", "sweep", "validate"):
+    for name in ("analyze", "explain", "export", "schema", "specs", "sweep", "validate"):
         assert name in listed
         said = subprocess.run([sys.executable, "-m", "archcost", name, "--help"], capture_output=True, text=True)
         assert f"archcost {name}" in said.stdout and said.returncode == 0

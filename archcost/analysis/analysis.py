@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcost import dims
 from archcost.analysis import conventions, sums
@@ -23,6 +23,9 @@ from archcost.graph import Network
 from archcost.spec.names import unknown
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from archcost.analysis.training import Training
 
 SCHEMA_VERSION = 1
 DTYPES = {"float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -227,6 +230,21 @@ class Analysis:
             for row, layer in zip(rows, network.layers, strict=True):
                 row.counted = convention.value(layer, network)
         return rows
+
+    def training(self, optimizer: str = "sgd", amp: bool = False) -> Training:
+        """What a step of training one model costs, on the batch and in the dtype of this analysis.
+
+        optimizer: sgd, momentum or adam. amp: activations and their gradients take 16 bits, weights, their gradients
+        and the optimizer's state 32. Raises ArchcostError for a batch of models and for what cannot be trained.
+        """
+        from archcost.analysis.training import training
+
+        if self._parts[0].rows is not None:
+            raise ArchcostError("training is costed for one model; this is a batch")
+        if self.dtype == "int8":
+            raise ArchcostError("int8 cannot be trained; take float32, or bfloat16")
+        size = DTYPES["float32" if amp else self.dtype]
+        return training(self.network, self.batch, size, optimizer, amp, self.inplace)
 
     def _bytes(self, elements: Any) -> Any:
         try:

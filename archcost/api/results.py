@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archcost import analysis as _analysis
-from archcost.errors import SpecError
+from archcost.errors import ArchcostError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from archcost.analysis.crosscheck import Crosscheck
     from archcost.analysis.difference import Difference
     from archcost.analysis.limits import Check
+    from archcost.analysis.training import Training
+    from archcost.graph import Network
     from archcost.latency.prediction import Predictor
     from archcost.reports.latency import Latency
 
@@ -36,17 +40,48 @@ class Analysis(_analysis.Analysis):
             return latency.of_variants(self.predictor, self.document, self.settings, self.batch)
         return latency.of_network(self.predictor, self.network, self.batch)
 
-    def to_dict(self, by: str | None = None) -> dict[str, Any]:
-        """The same data as `archcost analyze --format json`."""
+    def to_dict(self, by: str | None = None, training: Training | None = None) -> dict[str, Any]:
+        """The same data as `archcost analyze --format json`. training: what `training()` found, to go with it."""
         from archcost.reports import json
 
-        return json.analysis(self, by, self.latency)
+        return json.analysis(self, by, self.latency, training)
 
     def to_csv(self) -> str:
         """A row for each layer of one model; a row for each model of a batch."""
         from archcost.reports import csv
 
         return csv.analysis(self, latency=self.latency)
+
+    def to_torch(self) -> str:
+        """The model as one file of Python code that needs PyTorch alone, its modules named as the layers."""
+        from archcost.exporters import torch
+
+        return torch.source(self._single, self.macs, self.params)
+
+    def to_onnx(self, weights: Mapping[str, Any] | str | Path | None = None, *, seed: int = 0) -> bytes:
+        """The model as an ONNX file for any batch, its nodes named as the layers.
+
+        weights: arrays by module path, as a state_dict has them, or an .npz file of such; without them random ones.
+        Raises ArchcostError where weights do not fit, are too large for one file, or onnx is not installed.
+        """
+        from archcost.exporters import onnx
+        from archcost.exporters import weights as stored
+
+        network = self._single
+        given = stored.read(weights) if isinstance(weights, (str, Path)) else weights
+        return onnx.serialized(network, given, seed)
+
+    def to_yaml(self) -> str:
+        """The model as a concrete spec, every layer with its own numbers."""
+        from archcost.reports import yaml
+
+        return yaml.network(self._single, self.document.name)
+
+    @property
+    def _single(self) -> Network:
+        if self.settings.arrays:
+            raise ArchcostError("one model is exported at a time; this is a batch")
+        return self.network
 
     def check(self, **limits: Any) -> Check:
         """Limits that the model must keep to: max_macs, max_params, max_weights, max_peak_memory.

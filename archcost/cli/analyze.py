@@ -12,6 +12,7 @@ from archcost.cli.output import deliver, format_of
 from archcost.errors import ArchcostError
 
 FORMATS = ("table", "markdown", "csv", "json")
+OPTIMIZERS = ("sgd", "momentum", "adam")
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
@@ -23,6 +24,11 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     "--device", metavar="NAME", help="Predict times on it: a name of `archcost devices`, or a profile's file."
 )
 @options.mode_option
+@click.option("--training", is_flag=True, help="And what a step of training costs: multiply-adds back, memory.")
+@click.option(
+    "--optimizer", type=click.Choice(OPTIMIZERS), help="With --training: whose state is held.  [default: sgd]"
+)
+@click.option("--amp", is_flag=True, help="With --training: automatic mixed precision, activations in 16 bits.")
 @options.convention_option
 @click.option("--conventions", "side_by_side", is_flag=True, help="All conventions side by side, and how each differs.")
 @click.option("--by", type=click.Choice(["block", "kind"]), help="Sum the layers of each block or kind.")
@@ -36,6 +42,9 @@ def command(
     assignments: tuple[str, ...],
     device: str | None,
     mode: str | None,
+    training: bool,
+    optimizer: str | None,
+    amp: bool,
     convention: str | None,
     side_by_side: bool,
     by: str | None,
@@ -56,30 +65,34 @@ def command(
     archcost analyze mobilenetv1 --device pixel3-cpu --by block
     archcost analyze resnet50 --convention thop
     archcost analyze resnet50 --conventions
+    archcost analyze mobilenetv1 --batch 32 --training --optimizer adam --amp --by block
     """
     settings = options.chosen(alpha, rho, resolution, assignments)
-    if side_by_side and (convention or by or device):
-        raise ArchcostError("--conventions lists all by itself; leave --convention, --by and --device away")
+    if side_by_side and (convention or by or device or training):
+        raise ArchcostError("--conventions lists all by itself; leave --convention, --by, --device, --training away")
+    if not training and (optimizer or amp):
+        raise ArchcostError("--optimizer and --amp need --training")
     analysis = load(spec).analyze(**settings, **memory, device=device, mode=mode or "", convention=convention)
+    step = analysis.training(optimizer or "sgd", amp) if training else None
     form = format_of(form, output, ENDINGS, "table")
     if side_by_side:
         text = _conventions(analysis, form, output)
     elif form == "json":
         from archcost.reports import json
 
-        text = json.dumps(analysis.to_dict(by))
+        text = json.dumps(analysis.to_dict(by, step))
     elif form == "csv":
         from archcost.reports import csv
 
-        text = csv.analysis(analysis, by, analysis.latency)
+        text = csv.analysis(analysis, by, analysis.latency, step)
     elif form == "markdown":
         from archcost.reports import markdown
 
-        text = markdown.analysis(analysis, by, analysis.latency)
+        text = markdown.analysis(analysis, by, analysis.latency, step)
     else:
         from archcost.reports import table
 
-        text = table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency)
+        text = table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency, step)
     deliver(text, output)
 
 

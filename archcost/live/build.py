@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archcost.exporters.paths import module_paths
 from archcost.graph import INPUT, Network
 from archcost.live import arithmetic, modules
 from archcost.ops.base import Recipe
@@ -24,11 +25,11 @@ class NetworkModule(nn.Module):
         self.steps: list[tuple[str, nn.Module, tuple[str, ...], tuple[str, ...]]] = []
         used = {source for layer in network.layers for source in layer.inputs}
         self.outputs = tuple(layer.name for layer in network.layers if layer.name not in used)
-        self.paths: dict[str, str] = {}
+        self.paths = module_paths(network)
         last = {source: layer.name for layer in network.layers for source in layer.inputs}
         for layer in network.layers:
             module = build_module(layer.op.recipe(layer.source))
-            self.paths[layer.name] = _attach(self, layer.name, module)
+            _attach(self, self.paths[layer.name], module)
             finished = tuple(dict.fromkeys(source for source in layer.inputs if last[source] == layer.name))
             self.steps.append((layer.name, module, layer.inputs, finished))
 
@@ -42,29 +43,12 @@ class NetworkModule(nn.Module):
         return results[0] if len(results) == 1 else results
 
 
-def _attach(root: nn.Module, name: str, module: nn.Module) -> str:
-    """Puts a module under a dotted path, making the containers on the way; returns the path.
-
-    A part that nn.Module has already, such as `half`, or that a path cannot hold, gets an underscore.
-    """
-    path = [_part(part) for part in name.split(".")]
-    for place, part in enumerate(path[:-1]):
-        while type(root._modules.setdefault(part, nn.Module())) is not nn.Module:
-            part += "_"  # a layer has this name, and is no container
-        path[place] = part
-        root = root._modules[part]  # type: ignore[assignment]
-    while path[-1] in root._modules:
-        path[-1] += "_"
-    root._modules[path[-1]] = module
-    return ".".join(path)
-
-
-def _part(name: str) -> str:
-    name = name.replace("/", "_")
-    return f"{name}_" if hasattr(_PLAIN, name) or name in _PLAIN.__dict__ else name
-
-
-_PLAIN = nn.Module()
+def _attach(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Puts a module under a dotted path, making the containers on the way."""
+    *outer, last = path.split(".")
+    for part in outer:
+        root = root._modules.setdefault(part, nn.Module())  # type: ignore[assignment]
+    root._modules[last] = module
 
 
 def build_module(recipe: Recipe) -> nn.Module:
@@ -82,7 +66,7 @@ def _conv(margins: modules.Margins, **arguments: Any) -> nn.Module:
     (top, bottom), (left, right) = margins
     if top == bottom and left == right:
         return nn.Conv2d(padding=(top, left), **arguments)
-    return nn.Sequential(modules.Padding(margins), nn.Conv2d(**arguments))
+    return modules.PaddedConv2d(margins, **arguments)
 
 
 def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
@@ -96,7 +80,7 @@ def _batch_norm(channels: int, rank: int, gamma: bool, beta: bool) -> nn.Module:
 
 def _layer_norm(shape: tuple[int, ...], over: str, affine: bool, beta: bool) -> nn.Module:
     if over == "channels" and len(shape) > 1:
-        return modules.ChannelLayerNorm(shape[0], affine, beta)
+        return modules.ChannelLayerNorm(shape[0], elementwise_affine=affine, bias=beta)
     return nn.LayerNorm(list(shape) if over == "all" else shape[-1], elementwise_affine=affine, bias=beta)
 
 

@@ -7,6 +7,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from archcost.live.build import NetworkModule
 
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
 
 def fold_batch_norms(module: NetworkModule) -> int:
     """Folds every batch norm that alone reads a convolution's output, in place; returns how many it folded.
@@ -23,14 +25,15 @@ def fold_batch_norms(module: NetworkModule) -> int:
         for name, step, inputs, _ in module.steps
         if isinstance(step, nn.BatchNorm2d)
         and inputs[0] in found
-        and _convolution(found[inputs[0]]) is not None
+        and isinstance(found[inputs[0]], _CONVOLUTIONS)
         and readers[inputs[0]] == [name]
     }
     folded = {source: name for name, source in norms.items()}
     steps = []
     for name, step, inputs, finished in module.steps:
         if name in folded:
-            fused = _fused(step, found[folded[name]])
+            norm = found[folded[name]]
+            fused: nn.Module = fuse_conv_bn_eval(step, norm, isinstance(step, nn.ConvTranspose2d))  # type: ignore[type-var,arg-type]
             _put(module, module.paths[name], fused)
             steps.append((folded[name], fused, inputs, finished))
         elif name in norms:
@@ -40,19 +43,6 @@ def fold_batch_norms(module: NetworkModule) -> int:
             steps.append((name, step, inputs, finished))
     module.steps = steps
     return len(norms)
-
-
-def _convolution(step: nn.Module) -> nn.Conv2d | nn.ConvTranspose2d | None:
-    """The convolution that is a step, or that ends it where its padding is a module of its own."""
-    last = step[-1] if isinstance(step, nn.Sequential) else step
-    return last if isinstance(last, (nn.Conv2d, nn.ConvTranspose2d)) else None
-
-
-def _fused(step: nn.Module, norm: nn.Module) -> nn.Module:
-    convolution = _convolution(step)
-    assert convolution is not None and isinstance(norm, nn.BatchNorm2d)
-    fused = fuse_conv_bn_eval(convolution, norm, isinstance(convolution, nn.ConvTranspose2d))
-    return nn.Sequential(*list(step)[:-1], fused) if isinstance(step, nn.Sequential) else fused
 
 
 def _put(root: nn.Module, path: str, module: nn.Module | None) -> None:

@@ -18,6 +18,17 @@ def pad_order(margins: Margins) -> tuple[int, int, int, int]:
     return left, right, top, bottom
 
 
+class PaddedConv2d(nn.Conv2d):
+    """A convolution whose margins of zeros differ by side."""
+
+    def __init__(self, margins: Margins, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.order = pad_order(margins)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.order))
+
+
 class Padding(nn.Module):
     """Fills the margins with a value, or by reflection or replication."""
 
@@ -56,16 +67,11 @@ class ValidAvgPool2d(nn.Module):
         return torch.div(total, count)
 
 
-class ChannelLayerNorm(nn.Module):
+class ChannelLayerNorm(nn.LayerNorm):
     """Layer norm over the first size of a sample: the channels at each position."""
 
-    def __init__(self, channels: int, affine: bool, beta: bool) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels, elementwise_affine=affine, bias=beta)
-
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.norm(x.movedim(1, -1))
-        return y.movedim(-1, 1)
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class LayerScale(nn.Module):
@@ -222,14 +228,14 @@ class Reshape(nn.Module):
 
 
 class Transpose(nn.Module):
-    """The sample's axes in another order."""
+    """The sample's axes in another order, in memory too."""
 
     def __init__(self, axes: Sequence[int]) -> None:
         super().__init__()
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(0, *(axis + 1 for axis in self.axes))
+        return x.permute(0, *(axis + 1 for axis in self.axes)).contiguous()
 
 
 class MatMul(nn.Module):

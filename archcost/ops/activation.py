@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from archcost.cost import Amount, Cost
-from archcost.ops.base import Check, Reach, Recipe, Storage, Unary
+from archcost.ops.base import KEEPS_INPUT, KEEPS_OUTPUT, Check, Keeps, Reach, Recipe, Storage, Unary
 from archcost.ops.fields import position
 from archcost.shape import TensorShape
 
@@ -17,9 +17,14 @@ class Activation(Unary):
     """x -> same; no multiply-adds, no parameters"""
 
     storage: ClassVar[Storage] = "in_place"
+    derived_from_output: ClassVar[bool] = False
+    """Whether the derivative is computed from the output: 1 where max(x, 0) is positive."""
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(activation_elements=Amount.product(*y))
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return KEEPS_OUTPUT if self.derived_from_output else KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe(self.kind)
@@ -30,6 +35,8 @@ class ReLU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "relu"
+    derived_from_output: ClassVar[bool] = True
+    trains_in_place: ClassVar[bool] = True
 
 
 class ReLU6(Activation):
@@ -44,6 +51,7 @@ class LeakyReLU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "leaky_relu"
+    trains_in_place: ClassVar[bool] = True
 
 
 class ELU(Activation):
@@ -51,6 +59,7 @@ class ELU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "elu"
+    trains_in_place: ClassVar[bool] = True
 
 
 class HardSwish(Activation):
@@ -86,6 +95,7 @@ class Sigmoid(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "sigmoid"
+    derived_from_output: ClassVar[bool] = True
 
 
 class Tanh(Activation):
@@ -93,6 +103,7 @@ class Tanh(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "tanh"
+    derived_from_output: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +111,7 @@ class Softmax(Activation):
     """e^x over the sum of e^x along the channels of a map, or the last size, or `axis`; its output is new memory"""
 
     kind: ClassVar[str] = "softmax"
+    derived_from_output: ClassVar[bool] = True
     storage: ClassVar[Storage] = "own"
     axis: int | None = position("another axis to sum along, from 0", None)
 

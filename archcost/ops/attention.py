@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim
-from archcost.ops.base import Check, Nary, Reach, Recipe, Unary
+from archcost.ops.base import Check, Gradients, Keeps, Nary, Reach, Recipe, Unary
 from archcost.ops.fields import axes, flag, size
 from archcost.shape import TensorShape
 
@@ -49,6 +49,20 @@ class Attention(Nary):
         t, d = xs[0]
         return Amount.product(2, t, xs[-1][0], d)
 
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """Queries, keys, values and their mixture; of the scores only the logarithm of each row's sum."""
+        (t, d), s = xs[0], xs[-1][0]
+        more = Amount.product(2, t, d) + Amount.product(2, s, d)
+        return Keeps(tuple(range(len(xs))), more=more, statistics=Amount.product(self.heads, t))
+
+    def gradients(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Gradients:
+        """Of queries (t · d²), keys and values (2 · s · d²) back to what they were made from; all else always."""
+        (t, d), s = xs[0], xs[-1][0]
+        queries, others = Amount.product(t, d, d), Amount.product(2, s, d, d)
+        weights = Amount.product(2, t, d, d) + others
+        inside = Amount.product(t, d, d) + Amount.product(4, t, s, d)
+        return Gradients((queries, others) if len(xs) > 1 else (queries + others,), weights, inside)
+
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None
 
@@ -73,6 +87,9 @@ class ClassToken(Unary):
     def reach(self, x: TensorShape) -> Reach | None:
         return None
 
+    def passes_gradient(self) -> bool:
+        return True
+
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("class_token", {"count": self.count, "features": x[1]})
 
@@ -91,6 +108,9 @@ class PositionEmbedding(Unary):
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         learned = (dim for axis, dim in enumerate(x) if self.over is None or axis in self.over)
         return Cost(params=Amount.product(*learned), arithmetic_elements=Amount.product(*y))
+
+    def passes_gradient(self) -> bool:
+        return True
 
     def recipe(self, x: TensorShape) -> Recipe:
         shape = tuple(dim if self.over is None or axis in self.over else 1 for axis, dim in enumerate(x))
@@ -123,6 +143,20 @@ class ScaledDotProduct(Nary):
     def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
         q, k = xs[:2]
         return Cost(macs=Amount.product(*q, k[-2]) + Amount.product(*y, k[-2]))
+
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """Fused: inputs, output, and the logarithm of each row's sum. PyTorch fuses matrices or heads of them, of
+        values as long as keys, where no mask learns; else scaled queries and keys and the scores are kept."""
+        q, k, v = xs[:3]
+        if q.rank <= 3 and q[-1] == v[-1] and not any(needed[3:]):
+            return Keeps(tuple(range(len(xs))), output=True, statistics=Amount.product(*q[:-1]))
+        return Keeps((2,), more=Amount.product(*q) + Amount.product(*k) + Amount.product(*q[:-1], k[-2]))
+
+    def gradients(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Gradients:
+        """Of the scores for queries and keys; of the output for values and for the scores."""
+        q, k = xs[:2]
+        scores, mixture = Amount.product(*q, k[-2]), Amount.product(*y, k[-2])
+        return Gradients((scores, scores, mixture, *[NOTHING] * (len(xs) - 3)), inside=mixture)
 
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None

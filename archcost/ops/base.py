@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from archcost.cost import Cost
+from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim, Number
 from archcost.shape import TensorShape
 
@@ -40,6 +40,38 @@ class Recipe:
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Keeps:
+    """What an operator holds on to from its forward to its backward pass, as PyTorch's autograd does on a CPU.
+
+    inputs: those of its inputs; output: its own. The rest is memory beside them: for each sample `more` elements of
+    the activations' dtype, `statistics` of float32, `indices` of int64, `flags` of a byte; for each batch `shared`,
+    of float32.
+    """
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    more: Amount = NOTHING
+    statistics: Amount = NOTHING
+    indices: Amount = NOTHING
+    flags: Amount = NOTHING
+    shared: Amount = NOTHING
+
+
+KEEPS_NOTHING = Keeps()
+KEEPS_INPUT = Keeps(inputs=(0,))
+KEEPS_OUTPUT = Keeps(output=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """Multiply-adds of a backward pass: of each input that needs a gradient, of the weights, of what lies between."""
+
+    inputs: tuple[Amount, ...]
+    weights: Amount = NOTHING
+    inside: Amount = NOTHING
+
+
 class Op(ABC):
     """The part that one-input and many-input operators share. Every operator is a dataclass of its fields."""
 
@@ -51,10 +83,24 @@ class Op(ABC):
     storage: ClassVar[Storage] = "own"
     steady: ClassVar[bool] = False
     """Whether its output's shape is right even where it has a problem."""
+    trains_in_place: ClassVar[bool] = False
+    """Whether overwriting its input saves memory while training too: then it keeps its output, or neither."""
     by_name: ClassVar[bool] = False
     """Whether its problems name the layer, not the operator."""
     moves_data: ClassVar[bool] = True
     """Whether running it reads its input and writes its output (views and identities do not)."""
+
+    def trainable(self) -> bool:
+        """Whether it is known how it trains."""
+        return True
+
+    def trains_as_view(self) -> bool:
+        """Whether its output lives in its input's memory while training."""
+        return self.storage == "view"
+
+    def passes_gradient(self) -> bool:
+        """Whether the gradient of its input is that of its output, or a part of it, without memory of its own."""
+        return False
 
 
 class Unary(Op):
@@ -78,6 +124,15 @@ class Unary(Op):
         """Its receptive field; None where each output sees the whole input."""
         return POINT
 
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """What it holds on to while training, where its input (needed) or a parameter of its own needs a gradient."""
+        return KEEPS_NOTHING
+
+    def gradients(self, x: TensorShape, y: TensorShape) -> Gradients:
+        """A multiply-add becomes one for the gradient of each factor: the input, and the weight if there is one."""
+        cost = self.cost(x, y)
+        return Gradients((cost.macs,), cost.macs if cost.params else NOTHING)
+
     @abstractmethod
     def recipe(self, x: TensorShape) -> Recipe:
         """How to build it for this input."""
@@ -100,6 +155,15 @@ class Nary(Op):
 
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return POINT
+
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """What it holds on to while training. needed: which inputs need a gradient, at least one."""
+        return KEEPS_NOTHING
+
+    def gradients(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Gradients:
+        """A multiply-add of two inputs becomes one for the gradient of either."""
+        macs = self.cost(xs, y).macs
+        return Gradients(tuple(macs for _ in xs))
 
     @abstractmethod
     def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe: ...

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim, Ratio, ceil_div, divided, indivisible, multiplied
 from archcost.ops import window
-from archcost.ops.base import Check, Reach, Recipe, Unary
+from archcost.ops.base import KEEPS_INPUT, Check, Keeps, Reach, Recipe, Unary
 from archcost.ops.fields import Margins, flag, margins, pair, size
 from archcost.ops.window import Pair
 from archcost.shape import TensorShape
@@ -53,6 +53,11 @@ class Convolution(Unary):
             params=Amount.product(*weights) + (Amount.product(y.channels) if self.bias else NOTHING),
             bias_adds=Amount.product(*y) if self.bias else NOTHING,
         )
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, or its own padded copy where the margins of two sides differ."""
+        edges = window.margins(x, self.padding, self.kernel, self.stride, self.dilation)
+        return KEEPS_INPUT if window.even(edges) else Keeps(more=window.padded(x, edges))
 
     def reach(self, x: TensorShape) -> Reach:
         return window.reach(x, self.padding, self.kernel, self.stride, self.dilation)
@@ -177,6 +182,9 @@ class ConvTranspose2d(Unary):
             params=Amount.product(*weights) + (Amount.product(y.channels) if self.bias else NOTHING),
             bias_adds=Amount.product(*y) if self.bias else NOTHING,
         )
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return KEEPS_INPUT
 
     def reach(self, x: TensorShape) -> Reach:
         seen = window.extent(self.kernel, self.dilation)

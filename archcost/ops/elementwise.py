@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archcost.cost import Amount, Cost
+from archcost.cost import NOTHING, Amount, Cost
 from archcost.ops.activation import Activation
-from archcost.ops.base import Check, Reach, Recipe, Unary
+from archcost.ops.base import KEEPS_INPUT, KEEPS_NOTHING, KEEPS_OUTPUT, Check, Keeps, Reach, Recipe, Unary
 from archcost.ops.fields import axes, flag, number, one_of
 from archcost.ops.joining import Elementwise
 from archcost.shape import TensorShape
@@ -17,6 +17,9 @@ FUNCTIONS = (
     *("abs", "ceil", "cos", "erf", "exp", "floor", "log", "neg", "reciprocal", "round", "rsqrt", "sign", "sin"),
     *("sqrt", "square"),
 )
+DERIVED_FROM_INPUT = ("abs", "cos", "erf", "log", "sin", "square", "power", "at_least", "at_most")
+DERIVED_FROM_OUTPUT = ("exp", "reciprocal", "rsqrt", "sqrt")
+"""The derivatives of the others are constants."""
 WITH_NUMBER = ("plus", "times", "divided_by", "power", "at_least", "at_most", "subtracted_from")
 
 
@@ -30,6 +33,11 @@ class Function(Unary):
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(arithmetic_elements=Amount.product(*y))
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        if self.function in DERIVED_FROM_OUTPUT:
+            return KEEPS_OUTPUT
+        return KEEPS_INPUT if self.function in DERIVED_FROM_INPUT else KEEPS_NOTHING
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("elementwise", {"function": self.function, "by": self.by})
@@ -54,6 +62,7 @@ class SELU(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "selu"
+    trains_in_place: ClassVar[bool] = True
 
 
 class LogSigmoid(Activation):
@@ -61,6 +70,10 @@ class LogSigmoid(Activation):
 
     __slots__ = ()
     kind: ClassVar[str] = "log_sigmoid"
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, and e^-|x|."""
+        return Keeps((0,), more=Amount.product(*x))
 
 
 class HardTanh(Activation):
@@ -98,6 +111,10 @@ class Divide(Elementwise):
 
     kind: ClassVar[str] = "divide"
 
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """The divisor, and what it divides where it needs a gradient itself."""
+        return right, True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minimum(Elementwise):
@@ -105,12 +122,20 @@ class Minimum(Elementwise):
 
     kind: ClassVar[str] = "minimum"
 
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Both, to compare them again."""
+        return True, True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maximum(Elementwise):
     """The largest of x₁, x₂, …, element by element; a size of 1 stretches"""
 
     kind: ClassVar[str] = "maximum"
+
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Both, to compare them again."""
+        return True, True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +163,10 @@ class Reduce(Unary):
         spatial = x.rank == 3 and (1 in self.axes or 2 in self.axes)
         return None if spatial or x.rank != 3 else Reach()
 
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Nothing for means and sums; else what was reduced, and to what."""
+        return KEEPS_NOTHING if self.function in ("mean", "sum") else Keeps((0,), output=True)
+
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("reduce", {"function": self.function, "axes": self.axes, "keep_dims": self.keep_dims})
 
@@ -151,6 +180,13 @@ class RMSNorm(Unary):
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(params=Amount.product(int(self.affine), x.features), norm_elements=Amount.product(*x))
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, a deviation for each position, and what the learned scale multiplies."""
+        more = Amount.product(*x) if self.affine else NOTHING
+        if not needed:
+            return Keeps(more=more)
+        return Keeps((0,), more=more, statistics=Amount.product(*x[:-1]))
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("rms_norm", {"features": x.features, "affine": self.affine})

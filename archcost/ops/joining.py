@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archcost.cost import Amount, Cost
+from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim, larger
-from archcost.ops.base import Check, Nary, Reach, Recipe, Storage, Unary
+from archcost.ops.base import Check, Keeps, Nary, Reach, Recipe, Storage, Unary
 from archcost.ops.fields import position, size
 from archcost.shape import TensorShape
 
@@ -37,6 +37,26 @@ class Elementwise(Nary):
     def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
         return Cost(arithmetic_elements=Amount.product(len(xs) - 1, *y))
 
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Which of two it keeps while training, from which of them need a gradient."""
+        return False, False
+
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """What each pair does; of more than two, the results on the way are kept as inputs are."""
+        kept: list[int] = []
+        more = NOTHING
+        result, wanted = xs[0], needed[0]
+        for place, (x, needs) in enumerate(zip(xs[1:], needed[1:], strict=True), 1):
+            left, right = self.factors(wanted, needs) if wanted or needs else (False, False)
+            if left and place == 1:
+                kept.append(0)
+            elif left:
+                more += Amount.product(*result)
+            if right:
+                kept.append(place)
+            result, wanted = self.shape((result, x)), wanted or needs
+        return Keeps(tuple(kept), more=more)
+
     def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
         return Recipe(self.kind)
 
@@ -47,12 +67,19 @@ class Add(Elementwise):
 
     kind: ClassVar[str] = "add"
 
+    def passes_gradient(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Multiply(Elementwise):
     """x₁ · x₂ · …, element by element; a size of 1 stretches (a gate for each channel)"""
 
     kind: ClassVar[str] = "multiply"
+
+    def factors(self, left: bool, right: bool) -> tuple[bool, bool]:
+        """Each whose partner needs a gradient."""
+        return right, left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +108,9 @@ class Concat(Nary):
     def shape(self, xs: tuple[TensorShape, ...]) -> TensorShape:
         joined = sum(x[self.axis] for x in xs if self.axis < x.rank)
         return TensorShape(joined if axis == self.axis else dim for axis, dim in enumerate(xs[0]))
+
+    def passes_gradient(self) -> bool:
+        return True
 
     def recipe(self, xs: tuple[TensorShape, ...]) -> Recipe:
         return Recipe("concat", {"axis": self.axis})

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from archcost.cost import Amount, Cost
 from archcost.dims import Dim, Ratio
-from archcost.ops.base import Check, Reach, Recipe, Storage, Unary
+from archcost.ops.base import KEEPS_INPUT, KEEPS_NOTHING, Check, Keeps, Reach, Recipe, Storage, Unary
 from archcost.ops.fields import Margins, fraction, margins, one_of, pair, position, size, sizes
 from archcost.ops.window import Pair
 from archcost.shape import TensorShape
@@ -33,6 +33,9 @@ class Flatten(Unary):
 
     def reach(self, x: TensorShape) -> Reach | None:
         return None
+
+    def passes_gradient(self) -> bool:
+        return True
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("flatten", {"start": self.start})
@@ -57,6 +60,9 @@ class Reshape(Unary):
     def reach(self, x: TensorShape) -> Reach | None:
         return None
 
+    def passes_gradient(self) -> bool:
+        return True
+
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("reshape", {"sizes": self.sizes})
 
@@ -77,6 +83,9 @@ class Transpose(Unary):
 
     def reach(self, x: TensorShape) -> Reach | None:
         return None
+
+    def passes_gradient(self) -> bool:
+        return True
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("transpose", {"axes": self.axes})
@@ -114,6 +123,9 @@ class Pad(Unary):
     def shape(self, x: TensorShape) -> TensorShape:
         rows, columns = (n + before + after for n, (before, after) in zip(x[1:], self.margins, strict=True))
         return TensorShape((x.channels, rows, columns))
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return KEEPS_NOTHING if self.mode == "zeros" else KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("pad", {"margins": self.margins, "mode": self.mode})
@@ -161,7 +173,18 @@ class Dropout(Unary):
     kind: ClassVar[str] = "dropout"
     storage: ClassVar[Storage] = "in_place"
     moves_data: ClassVar[bool] = False
+    trains_in_place: ClassVar[bool] = True
     p: float = fraction("how likely an element is dropped", 0)
+
+    def trains_as_view(self) -> bool:
+        return self.p == 0
+
+    def passes_gradient(self) -> bool:
+        return self.p == 0
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Which elements it dropped, as factors of 0 and 1 / (1 - p)."""
+        return Keeps(more=Amount.product(*x)) if self.p else KEEPS_NOTHING
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("dropout", {"p": self.p})
@@ -175,6 +198,16 @@ class StochasticDepth(Unary):
     storage: ClassVar[Storage] = "in_place"
     moves_data: ClassVar[bool] = False
     p: float = fraction("how likely a sample is dropped", 0)
+
+    def trains_as_view(self) -> bool:
+        return self.p == 0
+
+    def passes_gradient(self) -> bool:
+        return self.p == 0
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Which samples it dropped."""
+        return Keeps(flags=Amount.product(1)) if self.p else KEEPS_NOTHING
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("stochastic_depth", {"p": self.p})

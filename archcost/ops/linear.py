@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim
-from archcost.ops.base import Check, Nary, Reach, Recipe, Unary
+from archcost.ops.base import KEEPS_INPUT, Check, Keeps, Nary, Reach, Recipe, Unary
 from archcost.ops.fields import flag, size
 from archcost.shape import TensorShape
 
@@ -36,6 +36,9 @@ class Linear(Unary):
             params=Amount.product(*weights) + (Amount.product(y.features) if self.bias else NOTHING),
             bias_adds=Amount.product(*y) if self.bias else NOTHING,
         )
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return KEEPS_INPUT
 
     def reach(self, x: TensorShape) -> Reach | None:
         return None
@@ -70,6 +73,10 @@ class MatMul(Nary):
 
     def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
         return Cost(macs=Amount.product(*xs[0], y[-1]))
+
+    def keeps(self, xs: tuple[TensorShape, ...], y: TensorShape, needed: tuple[bool, ...]) -> Keeps:
+        """Each factor whose partner needs a gradient."""
+        return Keeps(tuple(place for place in (0, 1) if needed[1 - place]))
 
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from archcost.cost import Amount, Cost
 from archcost.dims import Dim
-from archcost.ops.base import Check, Recipe, Storage, Unary
+from archcost.ops.base import KEEPS_INPUT, Check, Keeps, Recipe, Storage, Unary
 from archcost.ops.fields import axes, flag, one_of, size
 from archcost.shape import TensorShape
 
@@ -29,6 +29,10 @@ class BatchNorm(Unary):
             buffers=Amount.product(2, x.channels),
             norm_elements=Amount.product(*x),
         )
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, and the batch's own mean and deviation of each channel."""
+        return Keeps((0,), shared=Amount.product(2, x.channels))
 
     def recipe(self, x: TensorShape) -> Recipe:
         arguments = {"channels": x.channels, "rank": x.rank, "gamma": self.gamma, "beta": self.beta}
@@ -51,6 +55,11 @@ class LayerNorm(Unary):
         learned = self.affine + (self.affine and self.beta)
         return Cost(params=Amount.product(learned, *over), norm_elements=Amount.product(*x))
 
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, and a mean and deviation for each position."""
+        positions = {"features": x[:-1], "channels": x[1:], "all": ()}[self.over]
+        return Keeps((0,), statistics=Amount.product(2, *positions))
+
     def recipe(self, x: TensorShape) -> Recipe:
         arguments = {"shape": tuple(x), "over": self.over, "affine": self.affine, "beta": self.beta}
         return Recipe("layer_norm", arguments)
@@ -70,6 +79,10 @@ class GroupNorm(Unary):
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(params=Amount.product(2 * self.affine, x.channels), norm_elements=Amount.product(*x))
 
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, and a mean and deviation for each group."""
+        return Keeps((0,), statistics=Amount.product(2, self.groups))
+
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("group_norm", {"groups": self.groups, "channels": x.channels, "affine": self.affine})
 
@@ -84,6 +97,11 @@ class LocalResponseNorm(Unary):
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(norm_elements=Amount.product(*x))
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, the squares with their margin of channels, the energy, and its power."""
+        squares = Amount.product(x.channels + (self.size - 1), *x[1:])
+        return Keeps((0,), more=squares + Amount.product(2, *x))
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("local_response_norm", {"size": self.size})
@@ -102,6 +120,9 @@ class LayerScale(Unary):
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         learned = Amount.product(*(dim for axis, dim in enumerate(x) if axis in self.over))
         return Cost(params=learned, arithmetic_elements=Amount.product(*y))
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return KEEPS_INPUT
 
     def recipe(self, x: TensorShape) -> Recipe:
         return Recipe("layer_scale", {"sizes": tuple(dim if i in self.over else 1 for i, dim in enumerate(x))})

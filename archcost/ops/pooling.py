@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from archcost.cost import Amount, Cost
+from archcost.cost import NOTHING, Amount, Cost
 from archcost.dims import Dim, gcd, larger
 from archcost.ops import window
-from archcost.ops.base import Check, Reach, Recipe, Unary
+from archcost.ops.base import KEEPS_INPUT, KEEPS_NOTHING, Check, Keeps, Reach, Recipe, Unary
 from archcost.ops.fields import Margins, flag, margins, pair
 from archcost.ops.window import Pair
 from archcost.shape import TensorShape
@@ -55,6 +55,20 @@ class Pool(Unary):
     def reach(self, x: TensorShape) -> Reach:
         return window.reach(x, self.padding, self.kernel, self.step, self.dilation)
 
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input, or its own padded copy where PyTorch's pools do not have such margins."""
+        edges = window.margins(x, self.padding, self.kernel, self.step, self.dilation)
+        (top, _), (left, _) = edges
+        if window.even(edges) and 2 * top <= self.kernel[0] and 2 * left <= self.kernel[1]:
+            return self.kept(KEEPS_INPUT, y, aside=False)
+        bottom_right = TensorShape((x.channels, *(n + sum(e) for n, e in zip(x[1:], edges, strict=True))))
+        grid = window.positions(bottom_right, "valid", self.kernel, self.step, self.dilation, self.ceil_mode)
+        return self.kept(Keeps(more=window.padded(x, edges)), TensorShape((x.channels, *grid)), aside=True)
+
+    def kept(self, plain: Keeps, y: TensorShape, aside: bool) -> Keeps:
+        """What it keeps beside the input or its padded copy (aside), with an output of y."""
+        return plain
+
     def recipe(self, x: TensorShape) -> Recipe:
         edges = window.margins(x, self.padding, self.kernel, self.step, self.dilation)
         arguments = {"kernel_size": self.kernel, "stride": self.step, "margins": edges}
@@ -75,6 +89,10 @@ class MaxPool2d(Pool):
     dilation: Pair = pair("distance between the window's elements", (1, 1))
     ceil_mode: bool = flag("round the output size up", False)
 
+    def kept(self, plain: Keeps, y: TensorShape, aside: bool) -> Keeps:
+        """And where each maximum was."""
+        return replace(plain, indices=Amount.product(*y))
+
     def extras(self) -> dict[str, Any]:
         return {"ceil_mode": self.ceil_mode, "dilation": self.dilation}
 
@@ -90,6 +108,11 @@ class AvgPool2d(Pool):
     ceil_mode: bool = flag("round the output size up", False)
     count_include_pad: bool = flag("divide by the whole window, padding included", True)
     dilation = (1, 1)
+
+    def kept(self, plain: Keeps, y: TensorShape, aside: bool) -> Keeps:
+        """And how much of each window counts, where that is found by a pool of its own."""
+        counts = Amount.product(*y) if aside and not self.count_include_pad else NOTHING
+        return replace(plain, more=plain.more + counts)
 
     def extras(self) -> dict[str, Any]:
         return {"ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}
@@ -132,6 +155,10 @@ class AdaptiveAvgPool2d(AdaptivePool):
     kind: ClassVar[str] = "adaptive_avg_pool"
     size: Pair = pair("output height and width", structural=True)
 
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        """Its input; nothing where it is the mean of all."""
+        return KEEPS_NOTHING if self.size == (1, 1) else KEEPS_INPUT
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdaptiveMaxPool2d(AdaptivePool):
@@ -139,6 +166,9 @@ class AdaptiveMaxPool2d(AdaptivePool):
 
     kind: ClassVar[str] = "adaptive_max_pool"
     size: Pair = pair("output height and width", structural=True)
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return replace(KEEPS_INPUT, indices=Amount.product(*y))
 
 
 class GlobalPool(Unary):
@@ -175,3 +205,6 @@ class GlobalMaxPool(GlobalPool):
 
     kind: ClassVar[str] = "global_max_pool"
     keep_dims: bool = flag("keep height and width, as 1", False)
+
+    def keeps(self, x: TensorShape, y: TensorShape, needed: bool) -> Keeps:
+        return replace(KEEPS_INPUT, indices=Amount.product(*y))

@@ -59,6 +59,10 @@ class Traced(Nary):
         terms = _amount(self.macs), _amount(self.params), _amount(self.arithmetic)
         return Cost(macs=terms[0], params=terms[1], arithmetic_elements=terms[2])
 
+    def trainable(self) -> bool:
+        """As long as it only moves elements."""
+        return not self.macs and not self.arithmetic
+
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None
 
@@ -82,6 +86,9 @@ class Constant(Unary):
 
     def cost(self, x: TensorShape, y: TensorShape) -> Cost:
         return Cost(macs=_amount(self.macs), params=_amount(self.params))
+
+    def trainable(self) -> bool:
+        return not self.macs
 
     def reach(self, x: TensorShape) -> Reach | None:
         return None

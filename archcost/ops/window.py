@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcost.cost import Amount
 from archcost.dims import Dim, ceil_div, choose, larger
 from archcost.ops.base import Check, Reach
 from archcost.ops.fields import Margins
@@ -67,6 +68,18 @@ def misfit(x: TensorShape, padding: str | Margins, kernel: Pair, stride: Pair, d
         for n, (before, after), size in zip(x[1:], edges, extent(kernel, dilation), strict=True)
     )
     yield (rows < 0) | (columns < 0), "the {}×{} kernel is larger than its padded input {}", *kernel, x
+
+
+def even(edges: Margins) -> bool:
+    """Whether both sides of each axis get the same margin; of one model."""
+    (top, bottom), (left, right) = edges
+    return bool(top == bottom and left == right)
+
+
+def padded(x: TensorShape, edges: Margins) -> Amount:
+    """Elements of the input with its margins."""
+    (top, bottom), (left, right) = edges
+    return Amount.product(x.channels, x.height + (top + bottom), x.width + (left + right))
 
 
 def extent(kernel: Pair, dilation: Pair) -> Pair:

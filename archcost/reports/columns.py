@@ -19,6 +19,7 @@ class Row:
 
     counted: by the convention that was asked for; None without one, or where it has no rule for a layer.
     predicted_seconds (for the batch), bound, time_share: only where a device was named, and the layer is a kernel.
+    backward_macs, kept_bytes: only where training is asked for.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Row:
     predicted_seconds: float | None = None
     bound: str | None = None
     time_share: float | None = None
+    backward_macs: int = 0
+    kept_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from archcost.reports.columns import (
 )
 
 if TYPE_CHECKING:
+    from archcost.analysis.training import Training
     from archcost.reports.latency import Latency
 
 CONVENTION = "macs: multiply-adds of convolutions, linear layers and matrix products; flops = 2 × macs"
@@ -31,7 +32,7 @@ CONVENTION = "macs: multiply-adds of convolutions, linear layers and matrix prod
 class Content:
     """title: spec and settings; rows under columns; total: their sum; facts: labelled totals; kinds: sums by kind.
 
-    overhead: with a device, one more row, of the time that the total holds and no layer has; notes: what to know.
+    overhead: rows of what the total holds and no layer has, with a device a time; notes: what to know.
     """
 
     title: str
@@ -54,8 +55,10 @@ class Content:
         return [*self.kinds, *self.overhead, self.total]
 
 
-def content(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> Content:
-    """The parts of a report; `by` puts blocks or kinds in the place of layers, `latency` adds times."""
+def content(
+    analysis: Analysis, by: str | None = None, latency: Latency | None = None, training: Training | None = None
+) -> Content:
+    """The parts of a report; `by` puts blocks or kinds in the place of layers, the others add their columns."""
     layers, macs, batch = analysis.layers, analysis.macs, analysis.batch
     rows = [layer_row(layer, macs, batch, latency) for layer in layers]
     if by is not None:
@@ -72,7 +75,32 @@ def content(analysis: Analysis, by: str | None = None, latency: Latency | None =
     found = Content(title(analysis), columns, rows, total, facts(analysis), kinds, GROUP_COLUMNS, [], [])
     if analysis.convention is not None:
         found = _counted(found, analysis)
-    return _timed(found, latency, by) if latency else found
+    found = _timed(found, latency, by) if latency else found
+    return _trained(found, training, analysis, by) if training else found
+
+
+def _trained(report: Content, training: Training, analysis: Analysis, by: str | None) -> Content:
+    """The report with what training adds; the network's input, which it keeps too, is a row of its own."""
+    from archcost.reports import training as trains
+
+    names = {row.name: {row.name} for row in report.rows}
+    kinds = {name: {layer.name for layer in members} for name, members in group(analysis.layers, "kind").items()}
+    if by is not None:
+        names = {name: {each.name for each in members} for name, members in group(analysis.layers, by).items()}
+    shown = set().union(*(kinds[row.name] for row in report.kinds if row.name in kinds))
+    kinds["others"] = {layer.name for layer in analysis.layers} - shown
+    own = replace(group_row("network input", [], 0, 1), kept_bytes=training.input_kept_bytes)
+    return replace(
+        report,
+        columns=report.columns + trains.COLUMNS,
+        kind_columns=report.kind_columns + trains.COLUMNS,
+        rows=[trains.trained(row, names[row.name], training) for row in report.rows],
+        kinds=[trains.trained(row, kinds[row.name], training) for row in report.kinds],
+        overhead=[*report.overhead, own],
+        total=replace(report.total, backward_macs=training.backward_macs, kept_bytes=training.kept_bytes),
+        facts=report.facts + trains.facts(training),
+        notes=report.notes + trains.notes(training),
+    )
 
 
 def _counted(report: Content, analysis: Analysis) -> Content:

@@ -12,20 +12,25 @@ from archcost.dims import as_float, is_array
 from archcost.reports.content import content
 
 if TYPE_CHECKING:
+    from archcost.analysis.training import Training
     from archcost.reports.latency import Latency
 
 _LAYER_ONLY = ("kind", "block", "kernel", "stride", "groups", "input_shapes", "output_shape", "formula")
+_TRAINING = ("backward_macs", "kept_bytes")
 _TIMES = ("predicted_seconds", "bound", "time_share")
 _CONVENTION = ("counted", "convention", "unit")
 
 
-def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> str:
+def analysis(
+    analysis: Analysis, by: str | None = None, latency: Latency | None = None, training: Training | None = None
+) -> str:
     """Layers or groups of one model; the models of a batch."""
     if is_array(analysis.macs):
         return _batch(analysis, latency)
-    report = content(analysis, by, latency)
+    report = content(analysis, by, latency, training)
     left_out = ("layers",) if by is None else _LAYER_ONLY
-    names = [name for name in report.total.__slots__ if name not in (*left_out, *_TIMES, "counted")]
+    names = [name for name in report.total.__slots__ if name not in (*left_out, *_TIMES, *_TRAINING, "counted")]
+    names += _TRAINING if training else ()
     rows = [[getattr(row, name) for name in names] for row in report.rows]
     if analysis.convention is not None:
         names += _CONVENTION

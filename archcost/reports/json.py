@@ -9,6 +9,7 @@ from archcost.dims import Ratio, as_float, is_array
 from archcost.reports.columns import group_row
 
 if TYPE_CHECKING:
+    from archcost.analysis.training import Training
     from archcost.reports.latency import Latency
 
 
@@ -18,7 +19,9 @@ def dumps(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> dict[str, Any]:
+def analysis(
+    analysis: Analysis, by: str | None = None, latency: Latency | None = None, training: Training | None = None
+) -> dict[str, Any]:
     """One model: settings, totals, layers, and groups if asked for. A batch: settings and totals as lists."""
     totals = {name: plain(value) for name, value in analysis.totals.items()}
     data: dict[str, Any] = {
@@ -34,6 +37,10 @@ def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None 
         data["partial"] = list(imported.partial)
     if latency:
         data["latency"] = _latency(latency)
+    if training:
+        from archcost.reports.training import data as of_training
+
+        data["training"] = of_training(training)
     if is_array(analysis.macs):
         return {**data, "feasible": plain(analysis.feasible)}
     data["layers"] = [

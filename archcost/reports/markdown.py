@@ -10,11 +10,14 @@ from archcost.reports.columns import Column, Row
 from archcost.reports.content import CONVENTION, content
 
 if TYPE_CHECKING:
+    from archcost.analysis.training import Training
     from archcost.reports.latency import Latency
 
 
-def analysis(analysis: Analysis, by: str | None = None, latency: Latency | None = None) -> str:
-    report = content(analysis, by, latency)
+def analysis(
+    analysis: Analysis, by: str | None = None, latency: Latency | None = None, training: Training | None = None
+) -> str:
+    report = content(analysis, by, latency, training)
     facts = table(["total", ""], report.facts)
     kinds = _rows(report.kind_columns, report.kind_lines)
     notes = "".join(f"\n{_escaped(note)}\n" for note in report.notes)

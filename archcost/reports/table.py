@@ -13,6 +13,7 @@ from archcost.reports.content import CONVENTION, content
 from archcost.reports.units import swept
 
 if TYPE_CHECKING:
+    from archcost.analysis.training import Training
     from archcost.reports.latency import Latency
 
 NARROWEST = 40
@@ -21,10 +22,14 @@ GAP = "  "
 
 
 def analysis(
-    analysis: Analysis, by: str | None = None, width: int | None = None, latency: Latency | None = None
+    analysis: Analysis,
+    by: str | None = None,
+    width: int | None = None,
+    latency: Latency | None = None,
+    training: Training | None = None,
 ) -> str:
     """The layers (or groups), their sum, the totals and the share by kind. width: in characters, None for no limit."""
-    report = content(analysis, by, latency)
+    report = content(analysis, by, latency, training)
     table, hidden = _fitted(report.columns, report.lines, width, by)
     kinds = _fitted(report.kind_columns, report.kind_lines, width, "kind")[0] if report.kinds else ""
     notes = CONVENTION + "."

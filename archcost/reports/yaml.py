@@ -32,10 +32,10 @@ def network(network: Network, name: str, notes: str = "") -> str:
 
 
 def _names(layers: list[Layer]) -> dict[str, str]:
-    """A name without dots for each layer; all differ."""
+    """A name for each layer, the path of its blocks among it; all differ."""
     found = {INPUT: INPUT}
     for layer in layers:
-        name = plain = re.sub(r"\W", "_", layer.name)
+        name = plain = re.sub(r"[^\w.]", "_", layer.name)
         count = 1
         while name in found.values():
             count += 1

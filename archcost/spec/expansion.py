@@ -14,7 +14,7 @@ from archcost.ops import OPERATORS
 from archcost.ops.fields import describe
 from archcost.spec.expression import Value
 from archcost.spec.names import unknown
-from archcost.spec.parts import INPUT, MOST_PROBLEMS, REQUIRED, Block, Document, Item
+from archcost.spec.parts import INPUT, MOST_PROBLEMS, REQUIRED, Block, Document, Item, Origin
 from archcost.spec.scaling import FIXED, SCALES
 from archcost.spec.scope import Scope, Sizes, Tensors, UnknownShape
 from archcost.spec.source import Node
@@ -33,6 +33,7 @@ class Expander(ABC):
         self.document = document
         self.sizes = sizes
         self.count = 0
+        self.origins: dict[str, Origin] = {}
         self.problems: dict[Problem, None] = dict.fromkeys(document.problems)
 
     @abstractmethod
@@ -74,6 +75,8 @@ class Expander(ABC):
             if self.count > MOST_INPUTS:
                 self.problem(f"more than {MOST_LAYERS:,} layers", item.mark)
                 raise self.document.error(list(self.problems))
+            if kind:
+                self.origins[scope.prefix + name] = Origin(item, kind, sources)
             current = self._place(item, kind, name, scope, sources) if kind else None
             scope.tensors[name] = current
             if alias is not None:

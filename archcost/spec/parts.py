@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcost.errors import Mark, Problem, SpecError
 from archcost.spec import source
@@ -30,6 +30,14 @@ class Item:
     fields: dict[str, Node]
     keys: dict[str, Mark]
     beside: dict[str, Node]
+
+
+class Origin(NamedTuple):
+    """Where an opened block or a layer comes from: its entry, its block or operator, and the tensors that it reads."""
+
+    item: Item
+    kind: str
+    sources: tuple[str | None, ...]
 
 
 @dataclass(slots=True, eq=False)

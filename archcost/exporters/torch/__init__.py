@@ -1,0 +1,5 @@
+"""PyTorch: one Python file that a person could have written."""
+
+from archcost.exporters.torch.file import source
+
+__all__ = ["source"]

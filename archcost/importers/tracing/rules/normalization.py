@@ -77,3 +77,9 @@ def dropout(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     if not 0 < p <= 1 or not math.isfinite(p):
         return Alias(x.name)
     return Draft("dropout", {"p": round(p, 12)}, [x.name])
+
+
+@rule("local_response_norm")
+def local_response_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
+    x = call.arguments["self"]
+    return Draft("local_response_norm", {"size": int(call.arguments["size"])}, [x.name]) if mapping.is_varying(x) else None

@@ -25,9 +25,10 @@ def pool(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     fields: dict[str, Any] = {"kernel": plain(kernel)}
     if stride != kernel:
         fields["stride"] = plain(stride)
-    padding = plain(pair(given.get("padding", 0)))
-    if padding != 0:
-        fields["padding"] = padding
+    padding = given.get("padding", 0)
+    padding = "same" if padding == "same_upper" else pair(padding)
+    if padding != [0, 0]:
+        fields["padding"] = padding if padding == "same" or isinstance(padding[0], list) else plain(padding)
     if plain(pair(given.get("dilation", 1))) != 1:
         fields["dilation"] = plain(pair(given["dilation"]))
     if given.get("ceil_mode"):

@@ -413,6 +413,50 @@ def test_settings_and_options_in_a_name():
         parse("timm:x?a=1&a=2")
 
 
+# Products, against torch's own counts of tiny modules
+
+
+class Products(torch.nn.Module):
+    def __init__(self, forward, **parts):
+        super().__init__()
+        self.function = forward
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+EINSUMS = ["bij,bjk->bik", "bij,bij->bi", "bij,bkj->bik", "...ij,...jk->...ik", "bij,bij->bij", "bij,bkl->bijkl"]
+PRODUCTS = [
+    *(Products(lambda m, x, e=e: torch.einsum(e, x, x + 1)) for e in EINSUMS),
+    Products(lambda m, x: torch.einsum("bij,bjk,bkl->bil", x, x, x)),
+    Products(lambda m, x: torch.baddbmm(x, x, x)),
+    Products(lambda m, x: torch.addmm(x[0], x[0], x[0])),
+    Products(lambda m, x: torch.tensordot(x, x, dims=([1], [2]))),
+    Products(lambda m, x: m.rnn(x)[0], rnn=torch.nn.LSTM(6, 5, num_layers=2, bidirectional=True, batch_first=True)),
+    Products(lambda m, x: m.rnn(x)[0], rnn=torch.nn.GRU(6, 5, batch_first=True)),
+    Products(lambda m, x: m.conv(x), conv=torch.nn.Conv1d(6, 4, 3, padding=1)),
+    Products(lambda m, x: m.conv(x[:, None]), conv=torch.nn.ConvTranspose2d(1, 4, 3, stride=2)),
+    Products(lambda m, x: m.conv(x.reshape(1, 1, 6, 2, 3)), conv=torch.nn.Conv3d(1, 4, (3, 1, 2))),
+    Products(lambda m, x: m.attention(x, x, x)[0], attention=torch.nn.MultiheadAttention(6, 2, batch_first=True)),
+    Products(lambda m, x: torch.matmul(x, torch.ones(3, 1, 6, 2))),
+]
+
+
+@pytest.mark.parametrize("module", PRODUCTS, ids=map(str, range(len(PRODUCTS))))
+def test_products(module):
+    from archcost.api import Model
+    from archcost.importers.reference import Input
+    from archcost.spec.document import parse as read
+
+    found = imported_spec(Source("tests", "tiny"), lambda: module, [Input((6, 6))], "tiny")
+    analysis = Model(read(found), {}).analyze()
+    macs, params = counted(module, (6, 6))
+    assert (analysis.macs, analysis.params) == (macs, params)
+    assert not analysis.document.imported.partial
+
+
 # The round trip
 
 quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

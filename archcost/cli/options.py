@@ -88,14 +88,14 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _warned(spec: str) -> bool:
     """Whether the counts of a model are partial, which is said on standard error."""
     from archcost.importers import opened
-    from archcost.spec import document, ranges, zoo
+    from archcost.spec import document, source, zoo
 
     path = Path(spec)
-    found: Document | None
-    if path.suffix in (".yaml", ".yml") and zoo.exists(path):
-        found = document.read(path)
-    else:
+    found: Document | None = None
+    if not zoo.exists(path):
         found = opened(ranges.reference(spec)[0])
+    elif "imported:" in (text := source.read_text(path)):  # a large file is not read twice for nothing
+        found = document.parse(text, spec)
     if found is None or found.imported is None or not found.imported.partial:
         return False
     listed = ", ".join(found.imported.partial)

@@ -52,6 +52,11 @@ class Call:
     macs: int | None = None
 
     @property
+    def known_as(self) -> str:
+        """The operator's name, with where it comes from unless that is torch itself."""
+        return self.operator if self.namespace == "aten" else f"{self.namespace}.{self.operator}"
+
+    @property
     def reads(self) -> list[str]:
         return [ref.name for ref in references(self.arguments)]
 

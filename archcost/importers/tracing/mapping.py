@@ -143,7 +143,7 @@ class Mapping:
         self._worked.add(owner.name)
         macs = arithmetic.macs(owner, self.shape)
         if macs is None:
-            self.partial.append(owner.operator if owner.namespace == "aten" else f"{owner.namespace}.{owner.operator}")
+            self.partial.append(owner.known_as)
         return macs or 0, macs is not None
 
     def _accept(self, draft: Draft, call: Call, owner: Call, macs: int) -> bool:
@@ -242,7 +242,7 @@ class Mapping:
                 continue
             macs = arithmetic.macs(call, self.shape)
             if macs is None:
-                self.partial.append(f"{call.namespace}.{call.operator}")
+                self.partial.append(call.known_as)
             found[name] = macs or 0
         return found
 

@@ -62,18 +62,12 @@ class _Reader:
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
                 self._placeholder(node, *kinds[node.name])
-            elif node.op == "output":
-                names = [spec.arg for spec in self.program.graph_signature.output_specs]
-                kept = [
-                    arg.name
-                    for arg, spec in zip(names, self.program.graph_signature.output_specs, strict=True)
-                    if spec.kind.name == "USER_OUTPUT" and hasattr(arg, "name")
-                ]
-                by_name = {each.name: each for each in self.program.graph.nodes}
-                found = [self.values[by_name[name]] for name in kept if name in by_name]
-                self.trace.outputs = list(dict.fromkeys(ref.name for ref in found if isinstance(ref, Ref)))
-            else:
+            elif node.op != "output":
                 self._step(node, self.modules)
+        by_name = {node.name: ref for node, ref in self.values.items() if isinstance(ref, Ref)}
+        specs = self.program.graph_signature.output_specs
+        named = [getattr(spec.arg, "name", "") for spec in specs if spec.kind.name == "USER_OUTPUT"]
+        self.trace.outputs = list(dict.fromkeys(by_name[name].name for name in named if name in by_name))
         return self.trace.pruned()
 
     def _placeholder(self, node: fx.Node, kind: str, target: str | None) -> None:
@@ -83,6 +77,8 @@ class _Reader:
             return
         named: Any = {"PARAMETER": "parameter", "USER_INPUT": "input", "BUFFER": "buffer"}.get(kind, "constant")
         identity = self.identities.get(target or "", 0)
+        if named == "parameter" and not identity:
+            named = "constant"  # not among the model's own
         self.trace.origins[node.name] = Origin(node.name, named, target or node.name, tuple(value.shape), identity)
         if named == "input":
             self.trace.inputs.append(node.name)

@@ -45,6 +45,25 @@ def entrances(graph: onnx.GraphProto) -> list[Entrance]:
     return [Entrance(each.name, dims(each.type), each.type.tensor_type.elem_type) for each in given]
 
 
+def with_channels_first(graph: onnx.GraphProto) -> None:
+    """Where all that is done to an image is to put its channels in front, the model reads it with them there."""
+    for entrance in entrances(graph):
+        readers = [node for node in graph.node if entrance.name in node.input]
+        if len(readers) != 1 or readers[0].op_type != "Transpose" or any(each.name == entrance.name for each in graph.output):
+            continue
+        order = [list(each.ints) for each in readers[0].attribute if each.name == "perm"]
+        if order != [[0, 3, 1, 2]] or entrance.dims is None or len(entrance.dims) != 4:
+            continue
+        given = next(each for each in graph.input if each.name == entrance.name)
+        kept = [onnx.TensorShapeProto.Dimension() for _ in range(4)]
+        for place, axis in enumerate(order[0]):
+            kept[place].CopyFrom(given.type.tensor_type.shape.dim[axis])
+        del given.type.tensor_type.shape.dim[:]
+        given.type.tensor_type.shape.dim.extend(kept)
+        given.name = readers[0].output[0]
+        graph.node.remove(readers[0])
+
+
 def settled(
     where: str, found: Sequence[Entrance], given: Sequence[Input]
 ) -> tuple[list[tuple[int, ...]], dict[str, int]]:

@@ -15,8 +15,6 @@ from archcost.importers.reference import DTYPES, Input
 from archcost.importers.tracing.entries import sample
 from archcost.importers.tracing.graph import Shape, Trace
 
-_CHANNELS_FIRST = [0, 3, 1, 2]
-
 
 class Model:
     """where: the file, as messages name it."""
@@ -24,6 +22,7 @@ class Model:
     def __init__(self, where: str, proto: onnx.ModelProto) -> None:
         self.where = where
         self.proto = proto
+        entering.with_channels_first(proto.graph)
         self.entrances = entering.entrances(proto.graph)
 
     def traced(self, given: Sequence[Input]) -> tuple[Trace, list[Input]]:

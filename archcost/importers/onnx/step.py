@@ -124,4 +124,4 @@ class Step:
         """These inputs are weights, where they do not depend on the model's input."""
         for place in places:
             if self.constant(place):
-                self.walk.learn(self.name(place))
+                self.walk.mark(self.name(place), "parameter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 from onnx import numpy_helper
@@ -22,6 +22,7 @@ _FLOATS = frozenset(
 )
 _MOST_VALUES = 1 << 16
 """Elements of a tensor whose values are kept: sizes and indices are far fewer."""
+_STATISTICS = ("running_mean", "running_var")
 _MEASURES = ("Shape", "Size")
 
 
@@ -50,6 +51,8 @@ class Walk:
         """Those of the file alone."""
         self.varying: set[str] = set()
         """Tensors that depend on the input's values."""
+        self.held: set[str] = set()
+        """Those that some call reads."""
         self.readers: dict[str, int] = {}
         self.inference = Inference(where, model.graph, opset(model), named, own)
         for entrance, shape in inputs:
@@ -171,21 +174,38 @@ class Walk:
         self.trace.calls.append(call)
         self.calls[call.name] = call
         self.shapes[call.name] = call.shape
-        for ref in references(call.arguments):
-            origin = self.trace.origins.get(ref.name)
-            floats = ref.name in self.initial and self.types[ref.name] in _FLOATS
-            if origin is not None and floats and origin.kind == "constant" and origin.elements > 1:
-                origin.kind = "parameter"
+        for argument, value in call.arguments.items():
+            if isinstance(value, Ref):
+                call.arguments[argument] = self._held(value, "buffer" if argument in _STATISTICS else "parameter")
+            else:
+                for ref in references(value):
+                    self._held(ref, "parameter")
 
-    def learn(self, name: str) -> None:
-        """What a constant is made of is learned, whatever its type and wherever the file keeps it."""
+    def _held(self, ref: Ref, kind: Literal["parameter", "buffer"]) -> Ref:
+        """A tensor of the file that a call reads. Exporters keep vectors of equal values once, as the biases of an
+        untrained model, so each call has its own; only what has more axes can be tied."""
+        origin = self.trace.origins.get(ref.name)
+        if origin is None or ref.name not in self.initial or self.types[ref.name] not in _FLOATS or origin.elements < 2:
+            return ref
+        if ref.name in self.held and origin.elements == max(origin.shape):
+            name = f"{ref.name}/{len(self.trace.origins)}"
+            number = len(self.trace.origins) + 1
+            self.trace.origins[name] = Origin(name, kind, origin.target, origin.shape, number)
+            return Ref(name)
+        self.held.add(ref.name)
+        origin.kind = kind
+        return ref
+
+    def mark(self, name: str, kind: Literal["parameter", "buffer"]) -> None:
+        """What a constant is made of is learned, or a statistic, whatever its type and wherever the file keeps it."""
         waiting = [name]
         while waiting:
             each = waiting.pop()
             if each in self.calls:
                 waiting += self.calls[each].reads
-            elif (origin := self.trace.origins.get(each)) is not None and origin.kind == "constant":
-                origin.kind = "parameter"
+            elif (origin := self.trace.origins.get(each)) is not None and origin.kind != "input":
+                if each != name or each not in self.held:
+                    origin.kind = kind
 
     def loose(self, name: str) -> None:
         """A node's further output, which hardly anybody reads: it stands for itself, as a constant does."""
@@ -197,11 +217,6 @@ class Walk:
         """A learned tensor that the file keeps in another form."""
         self._origin(name, "parameter", shape, onnx.TensorProto.FLOAT)
         return Ref(name)
-
-    def keep_as_buffer(self, name: str) -> None:
-        """A statistic, no parameter."""
-        if name in self.trace.origins and self.trace.origins[name].kind != "input":
-            self.trace.origins[name].kind = "buffer"
 
     def _parameters(self) -> None:
         """The learned tensors, and those that nobody reads."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def batch_norm(step: Step) -> bool | None:
     step.learn(1, 2)
     for place in (3, 4):
-        step.walk.keep_as_buffer(step.name(place))
+        if step.constant(place):
+            step.walk.mark(step.name(place), "buffer")
     for name in step.node.output[1:]:
         if name:
             step.walk.loose(name)

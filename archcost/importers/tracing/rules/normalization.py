@@ -39,6 +39,8 @@ def layer_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         if tuple(over) != shape:
             return None
         fields["over"] = "all"
+    if given.get("channels"):
+        fields["over"] = "channels"
     if given["weight"] is None:
         fields["affine"] = False
     elif given["bias"] is None:

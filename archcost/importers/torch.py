@@ -40,9 +40,7 @@ def imported_spec(
             found = traced(source, model, inputs)
     else:
         found = traced(source, model, inputs)
-    return spec_text(
-        found, lambda other: traced(source, model, other), inputs, name, str(source), kind_of(model)
-    )
+    return spec_text(found, lambda other: traced(source, model, other), inputs, name, str(source), kind_of(model))
 
 
 def kind_of(model: nn.Module) -> str:

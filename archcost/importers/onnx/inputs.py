@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -32,10 +32,10 @@ def dims(type_: onnx.TypeProto) -> Dims | None:
     """The sizes of a tensor; None for what has none."""
     if not type_.HasField("tensor_type") or not type_.tensor_type.HasField("shape"):
         return None
-    found: list[int | str | None] = []
-    for size in type_.tensor_type.shape.dim:
-        found.append(int(size.dim_value) if size.HasField("dim_value") and size.dim_value > 0 else size.dim_param or None)
-    return tuple(found)
+    return tuple(
+        int(size.dim_value) if size.HasField("dim_value") and size.dim_value > 0 else size.dim_param or None
+        for size in type_.tensor_type.shape.dim
+    )
 
 
 def entrances(graph: onnx.GraphProto) -> list[Entrance]:
@@ -49,7 +49,11 @@ def with_channels_first(graph: onnx.GraphProto) -> None:
     """Where all that is done to an image is to put its channels in front, the model reads it with them there."""
     for entrance in entrances(graph):
         readers = [node for node in graph.node if entrance.name in node.input]
-        if len(readers) != 1 or readers[0].op_type != "Transpose" or any(each.name == entrance.name for each in graph.output):
+        if (
+            len(readers) != 1
+            or readers[0].op_type != "Transpose"
+            or any(each.name == entrance.name for each in graph.output)
+        ):
             continue
         order = [list(each.ints) for each in readers[0].attribute if each.name == "perm"]
         if order != [[0, 3, 1, 2]] or entrance.dims is None or len(entrance.dims) != 4:
@@ -76,26 +80,26 @@ def settled(
     if given and len(given) != len(found):
         raise ArchcostError(f"{where} reads {_listed(found)}: give --input {_times(len(found))}, not {len(given)}")
     named: dict[str, int] = {}
-    shapes: list[tuple[int, ...]] = []
+    known: list[tuple[int | None, ...]] = []
     for place, entrance in enumerate(found):
         sizes = _given(where, entrance, given[place]) if given else _own(entrance)
-        for known, size in zip(entrance.dims or (), sizes or (), strict=False):
-            if isinstance(known, str) and size is not None:
-                named.setdefault(known, size)
-        shapes.append(tuple(sizes or ()))
-    settled_shapes = [_filled(shape, entrance, named) for shape, entrance in zip(shapes, found, strict=True)]
-    if any(shape is None for shape in settled_shapes):
+        for size, name in zip(sizes, entrance.dims or (), strict=False):
+            if isinstance(name, str) and size is not None:
+                named.setdefault(name, size)
+        known.append(sizes)
+    shapes = [_filled(sizes, entrance, named) for sizes, entrance in zip(known, found, strict=True)]
+    if None in shapes:
         raise ArchcostError(
             f"{where} leaves sizes open: {_listed(found)}; say them, without the batch: "
             + " ".join(f"--input {_pattern(entrance)}" for entrance in found)
         )
-    return [shape for shape in settled_shapes if shape is not None], named
+    return [shape for shape in shapes if shape is not None], named
 
 
-def _own(entrance: Entrance) -> tuple[int | None, ...] | None:
-    """The file's sizes: an open first one is the batch, and so is the first of four."""
+def _own(entrance: Entrance) -> tuple[int | None, ...]:
+    """The file's sizes: an open first one is the batch, and so is the first of four. None at all where it has none."""
     if entrance.dims is None:
-        return None
+        return (None,)
     sizes = [size if isinstance(size, int) else None for size in entrance.dims]
     if sizes and (sizes[0] is None or len(sizes) == 4):
         sizes[0] = 1
@@ -111,16 +115,14 @@ def _given(where: str, entrance: Entrance, given: Input) -> tuple[int, ...]:
     return (1, *given.sizes)
 
 
-def _filled(sizes: Iterable[int | None], entrance: Entrance, named: dict[str, int]) -> tuple[int, ...] | None:
+def _filled(sizes: tuple[int | None, ...], entrance: Entrance, named: dict[str, int]) -> tuple[int, ...] | None:
     """The sizes with the named ones' values; None where one stays open."""
-    if entrance.dims is None:
-        found = list(sizes)
-        return tuple(size for size in found if size is not None) if found else None
+    names = entrance.dims or (None,) * len(sizes)
     filled = [
-        size if size is not None else named.get(known) if isinstance(known, str) else None
-        for size, known in zip(sizes, entrance.dims, strict=True)
+        named.get(name) if size is None and isinstance(name, str) else size
+        for size, name in zip(sizes, names, strict=True)
     ]
-    return None if any(size is None for size in filled) else tuple(size for size in filled if size is not None)
+    return None if None in filled else tuple(size for size in filled if size is not None)
 
 
 def _listed(found: Sequence[Entrance]) -> str:

@@ -52,7 +52,9 @@ def _declared(entrance: Entrance, shape: Shape, named: dict[str, int]) -> bool:
     """Whether the file itself has an input of these sizes, or leaves them open."""
     if entrance.dims is None:
         return True
-    return all(size == each or isinstance(size, str) or size is None for size, each in zip(entrance.dims, shape, strict=True))
+    return all(
+        size == each or isinstance(size, str) or size is None for size, each in zip(entrance.dims, shape, strict=True)
+    )
 
 
 def _dtype(entrance: Entrance) -> str:

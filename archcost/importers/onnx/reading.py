@@ -109,7 +109,9 @@ def sorted_nodes(where: str, nodes: Sequence[onnx.NodeProto], known: Iterable[st
     for place, node in enumerate(nodes):
         for name in filter(None, node.output):
             if name in makers or name in there:
-                wrong.append(f"{spoken(node)} writes `{name}`, which {'another node' if name in makers else 'is there'}")
+                wrong.append(
+                    f"{spoken(node)} writes `{name}`, which {'another node' if name in makers else 'is there'}"
+                )
             makers[name] = place
     for node in nodes:
         for name in reads(node):

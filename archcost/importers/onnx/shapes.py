@@ -113,7 +113,9 @@ class Inference:
                 f"{self.where}: nobody knows the shape that {spoken(node)} of the domain {node.domain} gives: put the "
                 f"shape of `{name}` into the file's value_info"
             )
-        return f"{self.where}: the size of what {spoken(node)} gives depends on the data; such a model cannot be imported"
+        return (
+            f"{self.where}: the size of what {spoken(node)} gives depends on the data; such a model cannot be imported"
+        )
 
 
 def _sizes(type_: onnx.TypeProto) -> Shape | None:
@@ -133,7 +135,8 @@ def constant(node: onnx.NodeProto) -> onnx.TensorProto | Array:
     """What a Constant holds."""
     for each in node.attribute:
         if each.name == "value":
-            return each.t
+            found: onnx.TensorProto = each.t
+            return found
         if each.name == "sparse_value":
             return helper.make_tensor("", each.sparse_tensor.values.data_type, each.sparse_tensor.dims, b"", raw=True)
         kinds = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}

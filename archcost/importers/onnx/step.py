@@ -64,7 +64,11 @@ class Step:
     def number(self, place: int) -> float | None:
         """An input of one known element."""
         value = self.value(place)
-        return float(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "fiub" else None
+        return (
+            float(value.reshape(-1)[0])
+            if value is not None and value.size == 1 and value.dtype.kind in "fiub"
+            else None
+        )
 
     def integers(self, place: int, attribute: str) -> list[int] | None:
         """Whole numbers that newer opsets have as an input and older ones as an attribute."""
@@ -79,7 +83,13 @@ class Step:
         if found is None:
             return default
         value = helper.get_attribute_value(found)
-        return value.decode(errors="replace") if isinstance(value, bytes) else list(value) if isinstance(value, (list, tuple)) or hasattr(value, "extend") else value
+        return (
+            value.decode(errors="replace")
+            if isinstance(value, bytes)
+            else list(value)
+            if isinstance(value, (list, tuple)) or hasattr(value, "extend")
+            else value
+        )
 
     def constant(self, place: int) -> bool:
         """Whether an input does not depend on the model's."""
@@ -98,9 +108,11 @@ class Step:
         self.walk.add(Call(name, operator, "aten", arguments, shape, (), self.path, ""))
         return Ref(name)
 
-    def several(self, operator: str, arguments: dict[str, Any], namespace: str = "aten", macs: int | None = None) -> None:
+    def several(
+        self, operator: str, arguments: dict[str, Any], namespace: str = "aten", macs: int | None = None
+    ) -> None:
         """A call of several outputs, each taken from it."""
-        names = [name for name in self.node.output]
+        names = list(self.node.output)
         shapes = tuple(self.walk.shapes.get(name, ()) for name in names)
         owner = f"{next(name for name in names if name)}/all"
         self.walk.add(Call(owner, operator, namespace, arguments, shapes[0], shapes, self.path, "", macs))

@@ -17,9 +17,8 @@ from archcost.importers.onnx.shapes import Array, Inference
 from archcost.importers.onnx.step import Step
 from archcost.importers.tracing.graph import Call, Origin, Ref, Shape, Trace, references
 
-_FLOATS = frozenset(
-    getattr(onnx.TensorProto, name) for name in onnx.TensorProto.DataType.keys() if "FLOAT" in name or name == "DOUBLE"
-)
+_TYPES: list[str] = list(onnx.TensorProto.DataType.keys())
+_FLOATS = frozenset(getattr(onnx.TensorProto, name) for name in _TYPES if "FLOAT" in name or name == "DOUBLE")
 _MOST_VALUES = 1 << 16
 """Elements of a tensor whose values are kept: sizes and indices are far fewer."""
 _STATISTICS = ("running_mean", "running_var")
@@ -156,13 +155,17 @@ class Walk:
                 self.varying.add(name)
             if inner.name in self.values:
                 self.values[name] = self.values[inner.name]
-            self.add(Call(name, "alias", "aten", {"self": Ref(inner.name)}, self.shapes[name], (), naming.path(node), ""))
+            self.add(
+                Call(name, "alias", "aten", {"self": Ref(inner.name)}, self.shapes[name], (), naming.path(node), "")
+            )
 
     def _folded(self, node: onnx.NodeProto, found: Mapping[str, tuple[Shape, int]]) -> list[Array] | None:
         """The values of outputs that only known values, or the input's shape, go into."""
         if node.op_type in _MEASURES and node.input[0] in self.shapes:
             return [shapes.measured(node, self.shapes[node.input[0]])]
-        if not all(name in self.values for name in node.input if name) or any(each.HasField("g") for each in node.attribute):
+        if not all(name in self.values for name in node.input if name) or any(
+            each.HasField("g") for each in node.attribute
+        ):
             return None
         if any(math.prod(shape) > _MOST_VALUES for shape, _ in found.values()):
             return None
@@ -203,9 +206,10 @@ class Walk:
             each = waiting.pop()
             if each in self.calls:
                 waiting += self.calls[each].reads
-            elif (origin := self.trace.origins.get(each)) is not None and origin.kind != "input":
-                if each != name or each not in self.held:
-                    origin.kind = kind
+                continue
+            origin = self.trace.origins.get(each)
+            if origin is not None and origin.kind != "input" and (each != name or each not in self.held):
+                origin.kind = kind
 
     def loose(self, name: str) -> None:
         """A node's further output, which hardly anybody reads: it stands for itself, as a constant does."""

@@ -61,5 +61,3 @@ def grouped(step: Step) -> bool | None:
     batch, tokens, width = step.shape(0)
     step.opaque(2 * batch * tokens * step.shape(1)[1] * width)
     return True
-
-

@@ -30,7 +30,17 @@ def translates(*operators: str, domain: str = "") -> Callable[[Translation], Tra
 
 _MAIN = (
     # layout, copies and gathers
-    *("BitCast", "CenterCropPad", "Col2Im", "Compress", "DepthToSpace", "EyeLike", "Expand", "Gather", "GatherElements"),
+    *(
+        "BitCast",
+        "CenterCropPad",
+        "Col2Im",
+        "Compress",
+        "DepthToSpace",
+        "EyeLike",
+        "Expand",
+        "Gather",
+        "GatherElements",
+    ),
     *("GatherND", "MaxUnpool", "OneHot", "Pad", "ReverseSequence", "Scatter", "ScatterElements", "ScatterND", "Slice"),
     *("SpaceToDepth", "TensorScatter", "Tile", "Trilu", "Unique", "ConstantOfShape", "Range", "Reshape", "Upsample"),
     *("Resize", "Concat", "Split", "Transpose", "Identity", "Cast", "CastLike", "Constant", "Shape", "Size"),
@@ -42,7 +52,15 @@ _MAIN = (
     *("IsNaN", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "RotaryEmbedding", "Dropout"),
     # over several elements
     *("ArgMax", "ArgMin", "CumSum", "CumProd", "GlobalLpPool", "LpPool", "LRN", "LpNormalization", "LogSoftmax"),
-    *("MeanVarianceNormalization", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean"),
+    *(
+        "MeanVarianceNormalization",
+        "ReduceL1",
+        "ReduceL2",
+        "ReduceLogSum",
+        "ReduceLogSumExp",
+        "ReduceMax",
+        "ReduceMean",
+    ),
     *("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Softmax", "TopK", "NonZero", "NonMaxSuppression"),
     *("MaxRoiPool", "RoiAlign", "GridSample", "AffineGrid", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("GlobalMaxPool", "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization"),
@@ -55,11 +73,26 @@ _MAIN = (
 )
 
 _FUSED = (
-    *("BiasAdd", "BiasDropout", "BiasSoftmax", "BiasSplitGelu", "BitmaskBiasDropout", "BitmaskDropout", "CropAndResize"),
+    *(
+        "BiasAdd",
+        "BiasDropout",
+        "BiasSoftmax",
+        "BiasSplitGelu",
+        "BitmaskBiasDropout",
+        "BitmaskDropout",
+        "CropAndResize",
+    ),
     *("EmbedLayerNormalization", "ExpandDims", "GatherND", "GemmaRotaryEmbedding", "GroupNorm", "MaxpoolWithMask"),
     *("NGramRepeatBlock", "Pad", "QLinearAdd", "QLinearAveragePool", "QLinearConcat", "QLinearGlobalAveragePool"),
     *("QLinearLeakyRelu", "QLinearMul", "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere"),
-    *("QuantizeLinear", "DequantizeLinear", "RelativePositionBias", "RemovePadding", "RestorePadding", "RotaryEmbedding"),
+    *(
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "RelativePositionBias",
+        "RemovePadding",
+        "RestorePadding",
+        "RotaryEmbedding",
+    ),
     *("SkipGroupNorm", "Tokenizer", "Trilu", "Unique", "UnfoldTensor"),
 )
 FREE = frozenset(("", each) for each in _MAIN) | frozenset((MICROSOFT, each) for each in _FUSED)

@@ -70,7 +70,7 @@ def conv_transpose(step: Step) -> bool | None:
     ones = [1] * len(kernel)
     stride, dilation = step.attribute("strides", ones), step.attribute("dilations", ones)
     edges, extra = _cut(step, kernel, stride, dilation)
-    arguments = {"input": step.ref(0), "weight": step.ref(1), "bias": step.optional(2)}
+    arguments: dict[str, Any] = {"input": step.ref(0), "weight": step.ref(1), "bias": step.optional(2)}
     arguments |= {"stride": stride, "padding": edges, "output_padding": extra, "dilation": dilation}
     step.emit(f"conv_transpose{len(kernel)}d", {**arguments, "groups": step.attribute("group", 1)})
     return True

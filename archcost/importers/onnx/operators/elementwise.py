@@ -6,16 +6,36 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from archcost.importers.onnx.operators.base import MICROSOFT, translates
-from archcost.importers.tracing.graph import Call, Ref
+from archcost.importers.tracing.graph import Ref
 
 if TYPE_CHECKING:
     from archcost.importers.onnx.step import Step
 
 _PLAIN = {
-    **{"Relu": "relu", "LeakyRelu": "leaky_relu", "Elu": "elu", "Selu": "selu", "Celu": "celu", "Gelu": "gelu"},
-    **{"Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hardswish", "Mish": "mish", "Softplus": "softplus"},
-    **{"Abs": "abs", "Neg": "neg", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal"},
-    **{"Floor": "floor", "Ceil": "ceil", "Round": "round", "Sin": "sin", "Cos": "cos", "Erf": "erf", "Sign": "sign"},
+    "Relu": "relu",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Celu": "celu",
+    "Gelu": "gelu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "HardSwish": "hardswish",
+    "Mish": "mish",
+    "Softplus": "softplus",
+    "Abs": "abs",
+    "Neg": "neg",
+    "Exp": "exp",
+    "Log": "log",
+    "Sqrt": "sqrt",
+    "Reciprocal": "reciprocal",
+    "Floor": "floor",
+    "Ceil": "ceil",
+    "Round": "round",
+    "Sin": "sin",
+    "Cos": "cos",
+    "Erf": "erf",
+    "Sign": "sign",
 }
 
 
@@ -118,7 +138,9 @@ def arithmetic(step: Step) -> bool | None:
         return True
     operator, refs = _ARITHMETIC[step.operator], [step.ref(0), step.ref(1)]
     numbers = [step.number(place) if step.constant(place) else None for place in (0, 1)]
-    numbers = [None if step.name(place) in step.walk.stored and _wide(step, place) else numbers[place] for place in (0, 1)]
+    numbers = [
+        None if step.name(place) in step.walk.stored and _wide(step, place) else numbers[place] for place in (0, 1)
+    ]
     if numbers[1] is not None and step.shape(0) == step.output:
         by: Any = _neat(numbers[1])
         step.emit(operator, {"self": refs[0], ("exponent" if operator == "pow" else "other"): by})
@@ -150,7 +172,12 @@ def _biased(step: Step) -> bool:
     """A learned addend right after a product or a convolution that has none is its bias."""
     for place, other in ((0, 1), (1, 0)):
         call = step.walk.calls.get(step.name(place))
-        if call is None or call.namespace != "aten" or not step.constant(other) or step.name(other) not in step.walk.stored:
+        if (
+            call is None
+            or call.namespace != "aten"
+            or not step.constant(other)
+            or step.name(other) not in step.walk.stored
+        ):
             continue
         if step.walk.readers.get(call.name) != 1 or call.arguments.get("bias", 0) is not None:
             continue

@@ -77,7 +77,9 @@ def gemm(step: Step) -> bool | None:
     if step.attribute("transA", 0):
         x = step.before("transA", "t", {"self": x}, shape[::-1])
     n = step.output[-1]
-    fits = not step.given(third) or (step.constant(third) and math.prod(step.shape(third)) == step.shape(third)[-1] == n)
+    fits = not step.given(third) or (
+        step.constant(third) and math.prod(step.shape(third)) == step.shape(third)[-1] == n
+    )
     if step.constant(second) and not step.constant(0) and fits:
         bias = step.optional(third)
         if step.attribute("transB", 0):

@@ -87,7 +87,7 @@ def _edges(padding: Any, kernel: list[int], dilation: list[int]) -> str | Edges:
         return rows, columns
     vertical, horizontal = pair(padding)
     if isinstance(vertical, list):
-        return tuple(vertical), tuple(horizontal)  # type: ignore[return-value]
+        return tuple(vertical), tuple(horizontal)
     return (vertical, vertical), (horizontal, horizontal)
 
 

@@ -84,4 +84,6 @@ def dropout(mapping: Mapping, call: Call, owner: Call) -> Outcome:
 @rule("local_response_norm")
 def local_response_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     x = call.arguments["self"]
-    return Draft("local_response_norm", {"size": int(call.arguments["size"])}, [x.name]) if mapping.is_varying(x) else None
+    return (
+        Draft("local_response_norm", {"size": int(call.arguments["size"])}, [x.name]) if mapping.is_varying(x) else None
+    )

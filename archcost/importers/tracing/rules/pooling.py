@@ -26,9 +26,11 @@ def pool(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     if stride != kernel:
         fields["stride"] = plain(stride)
     padding = given.get("padding", 0)
-    padding = "same" if padding == "same_upper" else pair(padding)
-    if padding != [0, 0]:
-        fields["padding"] = padding if padding == "same" or isinstance(padding[0], list) else plain(padding)
+    edges = pair(padding)
+    if padding == "same_upper":
+        fields["padding"] = "same"
+    elif edges != [0, 0]:
+        fields["padding"] = edges if isinstance(edges[0], list) else plain(edges)
     if plain(pair(given.get("dilation", 1))) != 1:
         fields["dilation"] = plain(pair(given["dilation"]))
     if given.get("ceil_mode"):

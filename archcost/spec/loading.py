@@ -26,7 +26,7 @@ def load(reference: str | Path) -> tuple[Document, dict[str, str]]:
     """
     if isinstance(reference, Path) and reference.suffix in SUFFIXES:
         reference = str(reference)
-    if isinstance(reference, Path) or _is_spec(reference):
+    if isinstance(reference, Path) or is_spec(reference):
         return _document.read(Path(reference)), {}
     name, settings = ranges.reference(reference)
     return open_name(name), settings
@@ -34,13 +34,13 @@ def load(reference: str | Path) -> tuple[Document, dict[str, str]]:
 
 def open_name(name: str) -> Document:
     """The document of a reference without settings."""
-    if not _is_spec(name):
+    if not is_spec(name):
         for opener in OPENERS:
             if (found := opener(name)) is not None:
                 return found
     return _document.read(zoo.find(name))
 
 
-def _is_spec(name: str) -> bool:
+def is_spec(name: str) -> bool:
     """Whether there is such a file, and no opener reads it."""
     return zoo.exists(Path(name)) and Path(name).suffix not in SUFFIXES

@@ -168,8 +168,9 @@ class Step:
         return self.outputs[0]
 
     def weight(self, name: str, shape: Shape, kind: Any = "parameter") -> Ref | None:
-        """A weight by its attribute; None where the layer has none."""
-        variable = getattr(self.layer, name, None)
+        """A weight by its attribute; None where the layer has none. A `kernel` may be what is made of the weight."""
+        variable = getattr(self.layer, f"_{name}", None) if name == "kernel" else None
+        variable = getattr(self.layer, name, None) if variable is None else variable
         return None if variable is None else self.walk.learned(variable, self.path, shape, kind)
 
     def call(self, operator: str, arguments: dict[str, Any], shape: Shape | None = None) -> Ref:

@@ -31,6 +31,9 @@ def read(path: Path) -> onnx.ModelProto:
         raise
     except Exception:  # whatever a version of protobuf raises
         raise ArchcostError(f"{path} is no ONNX model, or only a part of one") from None
+    words = [word for node in model.graph.node for word in (node.op_type, node.domain)]
+    if not all(isinstance(word, str) and word.isprintable() for word in words):
+        raise ArchcostError(f"{path} is no ONNX model: an operator's name is no text")
     if not model.ir_version or not model.graph.node or not (model.opset_import or model.ir_version < 3):
         raise ArchcostError(f"{path} is no ONNX model, or only a part of one: it has no operators, or no version")
     _versions(path, model)
@@ -81,8 +84,14 @@ def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
-            for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                yield from tensors(inner)
+        for inner in graphs(node):
+            yield from tensors(inner)
+
+
+def graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """The graphs inside a node: branches, and bodies of loops."""
+    single = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    return [*single, *(graph for attribute in node.attribute for graph in attribute.graphs)]
 
 
 def elements(tensor: onnx.TensorProto) -> int:
@@ -109,9 +118,7 @@ def sorted_nodes(where: str, nodes: Sequence[onnx.NodeProto], known: Iterable[st
     for place, node in enumerate(nodes):
         for name in filter(None, node.output):
             if name in makers or name in there:
-                wrong.append(
-                    f"{spoken(node)} writes `{name}`, which {'another node' if name in makers else 'is there'}"
-                )
+                wrong.append(f"{spoken(node)} writes `{name}`, which is there already")
             makers[name] = place
     for node in nodes:
         for name in reads(node):
@@ -139,12 +146,11 @@ def sorted_nodes(where: str, nodes: Sequence[onnx.NodeProto], known: Iterable[st
 def reads(node: onnx.NodeProto) -> list[str]:
     """Tensors that a node reads, also in graphs inside it."""
     found = [name for name in node.input if name]
-    for attribute in node.attribute:
-        for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-            own = {each.name for each in (*graph.input, *graph.initializer)}
-            own |= {name for inner in graph.node for name in inner.output}
-            found += [name for inner in graph.node for name in reads(inner) if name not in own]
-            found += [each.name for each in graph.output if each.name not in own]
+    for graph in graphs(node):
+        own = {each.name for each in (*graph.input, *graph.initializer)}
+        own |= {name for inner in graph.node for name in inner.output}
+        found += [name for inner in graph.node for name in reads(inner) if name not in own]
+        found += [each.name for each in graph.output if each.name not in own]
     return list(dict.fromkeys(found))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from onnx import helper, numpy_helper, shape_inference
 from archcost.errors import ArchcostError
 from archcost.importers.onnx import fused
 from archcost.importers.onnx.inputs import dims
-from archcost.importers.onnx.reading import spoken
+from archcost.importers.onnx.reading import graphs, spoken
 from archcost.importers.packages import said
 from archcost.importers.tracing.graph import Shape
 
@@ -30,13 +31,21 @@ class Inference:
     """
 
     def __init__(
-        self, where: str, graph: onnx.GraphProto, opset: Mapping[str, int], named: Mapping[str, int], own: bool
+        self,
+        where: str,
+        model: onnx.ModelProto,
+        opset: Mapping[str, int],
+        inputs: Mapping[str, Shape],
+        named: Mapping[str, int],
+        own: bool,
     ) -> None:
         self.where = where
+        self.model = model
+        self.inputs = inputs
         self.opset = opset
         self.imports = [helper.make_opsetid(domain, version) for domain, version in opset.items()]
         self.declared: dict[str, Shape] = {}
-        for each in (*graph.value_info, *graph.output):
+        for each in (*model.graph.value_info, *model.graph.output):
             sizes = [named.get(size) if isinstance(size, str) else size for size in dims(each.type) or (None,)]
             if own and all(sizes):
                 self.declared[each.name] = tuple(size for size in sizes if size is not None)
@@ -58,6 +67,8 @@ class Inference:
             kind, sizes = found.get(name, (0, None))
             if sizes is None and place < len(own):
                 sizes = own[place]
+            if sizes is None and graphs(node):
+                kind, sizes = self.whole.get(name, (kind, None))
             if sizes is None:
                 sizes = self.declared.get(name)
             if sizes is not None:
@@ -90,6 +101,28 @@ class Inference:
             result[name] = (type_.tensor_type.elem_type, sizes)
         return result
 
+    @cached_property
+    def whole(self) -> dict[str, tuple[int, Shape | None]]:
+        """What onnx infers of the whole model at the sizes at hand: of nodes with graphs inside, too."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        del model.graph.value_info[:]
+        for each in model.graph.output:
+            each.type.tensor_type.ClearField("shape")
+        for each in model.graph.input:
+            if each.name in self.inputs:
+                each.CopyFrom(
+                    helper.make_tensor_value_info(each.name, each.type.tensor_type.elem_type, self.inputs[each.name])
+                )
+        try:
+            found = shape_inference.infer_shapes(model, data_prop=True).graph
+        except Exception:  # of the C++ library: then nothing is known
+            return {}
+        return {
+            each.name: (each.type.tensor_type.elem_type, _sizes(each.type))
+            for each in (*found.value_info, *found.output)
+        }
+
     def evaluated(self, node: onnx.NodeProto, values: Mapping[str, Array]) -> list[Array] | None:
         """A node's outputs by onnx's own reference; None where it has none for the operator."""
         from onnx.reference import ReferenceEvaluator
@@ -107,11 +140,12 @@ class Inference:
 
     def unknown(self, node: onnx.NodeProto, name: str) -> str:
         """Why an output has no shape, and what to do."""
-        domain = f"{node.domain}." if node.domain not in ("", "ai.onnx") else ""
-        if domain:
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        if not onnx.defs.has(node.op_type, domain):
+            whose = f" of the domain {domain}" if domain else ""
             return (
-                f"{self.where}: nobody knows the shape that {spoken(node)} of the domain {node.domain} gives: put the "
-                f"shape of `{name}` into the file's value_info"
+                f"{self.where}: nobody knows the shape that {spoken(node)}{whose} gives: put the shape of `{name}` "
+                "into the file's value_info"
             )
         return (
             f"{self.where}: the size of what {spoken(node)} gives depends on the data; such a model cannot be imported"

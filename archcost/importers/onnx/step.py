@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import onnx
 from onnx import helper
 
+from archcost.errors import ArchcostError
 from archcost.importers.onnx import naming
-from archcost.importers.onnx.operators import FREE, TRANSLATIONS
-from archcost.importers.onnx.reading import reads
+from archcost.importers.onnx.operators import TRANSLATIONS, known_free
+from archcost.importers.onnx.reading import graphs, reads, spoken
 from archcost.importers.tracing.graph import Call, Ref, Shape
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Step:
         """Adds the calls that the node comes to; what nobody translates is known to have no arithmetic, or partial."""
         translation = TRANSLATIONS.get((self.domain, self.operator))
         if translation is None or translation(self) is False:
-            self.opaque(0 if (self.domain, self.operator) in FREE else None)
+            self.opaque(0 if _free(self.node) else None)
 
     # what the node has
 
@@ -95,6 +96,10 @@ class Step:
         """Whether an input does not depend on the model's."""
         return self.given(place) and self.name(place) not in self.walk.varying
 
+    def reject(self, message: str) -> NoReturn:
+        """Raises ArchcostError: the node cannot be."""
+        raise ArchcostError(f"{self.walk.where}: {spoken(self.node)}: {message}")
+
     # what it becomes
 
     def emit(self, operator: str, arguments: dict[str, Any], path: str | None = None) -> None:
@@ -137,3 +142,11 @@ class Step:
         for place in places:
             if self.constant(place):
                 self.walk.mark(self.name(place), "parameter")
+
+
+def _free(node: onnx.NodeProto) -> bool:
+    """Whether a node has no multiply-adds; what holds graphs has none where these have none."""
+    inside = graphs(node)
+    if inside:
+        return all(_free(each) for graph in inside for each in graph.node)
+    return known_free(node.domain, node.op_type)

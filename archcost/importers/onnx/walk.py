@@ -15,6 +15,7 @@ from archcost.importers.onnx.inputs import Entrance
 from archcost.importers.onnx.reading import elements, has_data, opset, reads, sorted_nodes
 from archcost.importers.onnx.shapes import Array, Inference
 from archcost.importers.onnx.step import Step
+from archcost.importers.packages import said
 from archcost.importers.tracing.graph import Call, Origin, Ref, Shape, Trace, references
 
 _TYPES: list[str] = list(onnx.TensorProto.DataType.keys())
@@ -53,7 +54,8 @@ class Walk:
         self.held: set[str] = set()
         """Those that some call reads."""
         self.readers: dict[str, int] = {}
-        self.inference = Inference(where, model.graph, opset(model), named, own)
+        sizes = {entrance.name: shape for entrance, shape in inputs}
+        self.inference = Inference(where, model, opset(model), sizes, named, own)
         for entrance, shape in inputs:
             self._origin(entrance.name, "input", shape, entrance.dtype)
             self.trace.inputs.append(entrance.name)
@@ -87,8 +89,8 @@ class Walk:
         if elements(tensor) <= _MOST_VALUES and (has_data(tensor) or not elements(tensor)):
             try:
                 self.values[name] = numpy_helper.to_array(tensor)
-            except (ValueError, TypeError) as error:
-                raise ArchcostError(f"{self.where}: the tensor `{name}` is broken: {error}") from None
+            except (ValueError, TypeError, KeyError) as error:  # whatever a broken tensor is
+                raise ArchcostError(f"{self.where}: the tensor `{name}` is broken: {said(error)}") from None
 
     def _origin(self, name: str, kind: Any, shape: Shape, dtype: int) -> None:
         if name in self.trace.origins:

@@ -22,7 +22,7 @@ def conv(step: Step) -> bool | None:
     if layer.padding == "causal":
         return False
     kernel, channels = list(layer.kernel_size), step.walk.channels(step.x)
-    weight = step.weight("_kernel", (layer.filters, channels // layer.groups, *kernel))
+    weight = step.weight("kernel", (layer.filters, channels // layer.groups, *kernel))
     given: dict[str, Any] = {"input": step.x, "weight": weight, "bias": step.weight("bias", (layer.filters,))}
     given |= _window(layer, kernel)
     return activated(step, step.call(f"conv{len(kernel)}d", {**given, "groups": layer.groups}))
@@ -66,7 +66,7 @@ def conv_transpose(step: Step) -> bool | None:
         cut = max(-(-(whole - m) // 2), 0)
         edges.append(cut)
         extra.append(m - whole + 2 * cut)
-    weight = step.weight("_kernel", (step.shape[1], layer.filters, *kernel))
+    weight = step.weight("kernel", (step.shape[1], layer.filters, *kernel))
     given: dict[str, Any] = {"input": step.x, "weight": weight, "bias": step.weight("bias", (layer.filters,))}
     given["stride"] = stride
     given |= {"padding": edges, "output_padding": extra, "dilation": dilation, "groups": 1}
@@ -79,11 +79,11 @@ def dense(step: Step) -> bool | None:
     units, features = step.layer.units, step.walk.channels(step.x)
     bias = step.weight("bias", (units,))
     if len(step.shape) == 4 and step.walk.last:
-        kernel = step.weight("_kernel", (units, features, 1, 1))
+        kernel = step.weight("kernel", (units, features, 1, 1))
         given: dict[str, Any] = {"input": step.x, "weight": kernel, "bias": bias}
         given |= {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
         return activated(step, step.call("conv2d", given))
-    weight = step.weight("_kernel", (units, features))
+    weight = step.weight("kernel", (units, features))
     return activated(step, step.call("linear", {"input": step.x, "weight": weight, "bias": bias}))
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from archcost.importers.onnx.step import Step
 
 
-@translates("Attention")
+@translates("Attention", arithmetic=True)
 def attention(step: Step) -> bool | None:
     """softmax(q · kᵀ) · v, the heads in an axis of their own or side by side; earlier keys and values before them."""
     query, key, value = (step.shape(place) for place in (0, 1, 2))
@@ -26,7 +26,7 @@ def attention(step: Step) -> bool | None:
     return True
 
 
-@translates("MultiHeadAttention", domain=MICROSOFT)
+@translates("MultiHeadAttention", domain=MICROSOFT, arithmetic=True)
 def multi_head(step: Step) -> bool | None:
     """q, k and v side by side; a key with heads of its own is one from before, projected already."""
     if not step.given(1) or not step.given(2) or any(step.given(place) for place in (6, 7)):
@@ -39,7 +39,7 @@ def multi_head(step: Step) -> bool | None:
     return True
 
 
-@translates("Attention", "QAttention", domain=MICROSOFT)
+@translates("Attention", "QAttention", domain=MICROSOFT, arithmetic=True)
 def projected(step: Step) -> bool | None:
     """x · [W_q W_k W_v], then attention of x with itself."""
     past = 8 if step.operator == "QAttention" else 4
@@ -53,7 +53,7 @@ def projected(step: Step) -> bool | None:
     return True
 
 
-@translates("GroupQueryAttention", domain=MICROSOFT)
+@translates("GroupQueryAttention", domain=MICROSOFT, arithmetic=True)
 def grouped(step: Step) -> bool | None:
     """Of its own tokens only: how many are past is not in the shapes."""
     if not (step.given(1) and step.given(2)) or (step.given(3) and step.shape(3)[2]):

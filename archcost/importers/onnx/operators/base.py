@@ -18,11 +18,17 @@ MICROSOFT = "com.microsoft"
 """The domain of what onnxruntime's optimizers put together."""
 
 
-def translates(*operators: str, domain: str = "") -> Callable[[Translation], Translation]:
-    """Keeps a translation under the names of its operators."""
+ARITHMETIC: set[tuple[str, str]] = set()
+"""Operators that may have multiply-adds."""
+
+
+def translates(*operators: str, domain: str = "", arithmetic: bool = False) -> Callable[[Translation], Translation]:
+    """Keeps a translation under the names of its operators. arithmetic: they may have multiply-adds."""
 
     def keep(function: Translation) -> Translation:
-        TRANSLATIONS.update({(domain, operator): function for operator in operators})
+        named = {(domain, operator): function for operator in operators}
+        TRANSLATIONS.update(named)
+        ARITHMETIC.update(named if arithmetic else ())
         return function
 
     return keep
@@ -97,3 +103,9 @@ _FUSED = (
 )
 FREE = frozenset(("", each) for each in _MAIN) | frozenset((MICROSOFT, each) for each in _FUSED)
 """Operators without multiply-adds of a product or a convolution, whatever else they compute."""
+
+
+def known_free(domain: str, operator: str) -> bool:
+    """Whether an operator has no multiply-adds, whatever its inputs."""
+    key = ("" if domain == "ai.onnx" else domain, operator)
+    return key in FREE or (key in TRANSLATIONS and key not in ARITHMETIC)

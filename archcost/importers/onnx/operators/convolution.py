@@ -40,28 +40,31 @@ def convolved(step: Step, weight: int, bias: int, operator: str = "conv") -> boo
     kernel = list(step.shape(weight)[2:])
     if not kernel:
         return False
+    groups, channels = step.attribute("group", 1), step.shape(0)[1]
+    if channels != step.shape(weight)[1] * groups:
+        step.reject(f"its weight {list(step.shape(weight))} in {groups} groups does not fit {channels} channels")
     step.learn(weight, bias)
     arguments = {"input": step.ref(0), "weight": step.ref(weight), "bias": step.optional(bias), **window(step, kernel)}
-    step.emit(f"{operator}{len(kernel)}d", {**arguments, "groups": step.attribute("group", 1)})
+    step.emit(f"{operator}{len(kernel)}d", {**arguments, "groups": groups})
     return True
 
 
-@translates("Conv")
+@translates("Conv", arithmetic=True)
 def conv(step: Step) -> bool | None:
     return convolved(step, 1, 2)
 
 
-@translates("ConvInteger")
+@translates("ConvInteger", arithmetic=True)
 def conv_integer(step: Step) -> bool | None:
     return convolved(step, 1, len(step.node.input))
 
 
-@translates("QLinearConv")
+@translates("QLinearConv", arithmetic=True)
 def conv_quantized(step: Step) -> bool | None:
     return convolved(step, 3, 8)
 
 
-@translates("ConvTranspose")
+@translates("ConvTranspose", arithmetic=True)
 def conv_transpose(step: Step) -> bool | None:
     kernel = list(step.shape(1)[2:])
     if not kernel:
@@ -88,7 +91,7 @@ def _cut(step: Step, kernel: list[int], stride: list[int], dilation: list[int]) 
     return edges, extra
 
 
-@translates("DeformConv")
+@translates("DeformConv", arithmetic=True)
 def conv_deformable(step: Step) -> bool | None:
     """The sampled positions' interpolation counts as none, as in torch."""
     step.learn(1, 3)
@@ -145,10 +148,10 @@ def resize(step: Step) -> bool | None:
     return True
 
 
-@translates("FusedConv", "NhwcFusedConv", domain=MICROSOFT)
+@translates("FusedConv", domain=MICROSOFT, arithmetic=True)
 def conv_fused(step: Step) -> bool | None:
     """Convolution, addition of a fourth input, activation."""
-    if step.operator != "FusedConv" or step.attribute("activation", "") not in _ACTIVATIONS:
+    if step.attribute("activation", "") not in _ACTIVATIONS:
         return False
     kernel = list(step.shape(1)[2:])
     step.learn(1, 2)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from archcost.errors import ArchcostError
 from archcost.importers.onnx.operators.base import MICROSOFT, translates
-from archcost.importers.onnx.reading import spoken
 
 if TYPE_CHECKING:
     from archcost.importers.onnx.step import Step
@@ -51,7 +49,7 @@ _VIEWS = {"Reshape": "reshape", "Flatten": "flatten", "Squeeze": "squeeze", "Uns
 def view(step: Step) -> bool | None:
     before, after = step.shape(0), step.output
     if math.prod(before) != math.prod(after):
-        raise ArchcostError(f"{step.walk.where}: {spoken(step.node)} makes {list(after)} of {list(before)}")
+        step.reject(f"it makes {list(after)} of {list(before)}")
     step.emit(_VIEWS[step.operator], {"self": step.ref(0)})
     return True
 

@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from archcost.importers.onnx.step import Step
 
 
-@translates("MatMul")
+@translates("MatMul", arithmetic=True)
 def matmul(step: Step) -> bool | None:
     return product(step, 0, 1)
 
 
-@translates("MatMulInteger")
-@translates("MatMulIntegerToFloat", domain=MICROSOFT)
-@translates("DynamicQuantizeMatMul", domain=MICROSOFT)
+@translates("MatMulInteger", arithmetic=True)
+@translates("MatMulIntegerToFloat", domain=MICROSOFT, arithmetic=True)
+@translates("DynamicQuantizeMatMul", domain=MICROSOFT, arithmetic=True)
 def matmul_integer(step: Step) -> bool | None:
     return product(step, 0, 1)
 
 
-@translates("QLinearMatMul")
+@translates("QLinearMatMul", arithmetic=True)
 def matmul_quantized(step: Step) -> bool | None:
     return product(step, 0, 3)
 
 
-@translates("FusedMatMul", "TransposeMatMul", domain=MICROSOFT)
+@translates("FusedMatMul", "TransposeMatMul", domain=MICROSOFT, arithmetic=True)
 def matmul_fused(step: Step) -> bool | None:
     """The product of matrices that may be transposed first."""
     if step.attribute("transBatchA", 0) or step.attribute("transBatchB", 0):
@@ -66,8 +66,8 @@ def _linear(step: Step, x: Ref, matrix: Ref, shape: Shape, bias: Ref | None) -> 
     step.emit("linear", {"input": x, "weight": weight, "bias": bias})
 
 
-@translates("Gemm")
-@translates("FusedGemm", "QGemm", domain=MICROSOFT)
+@translates("Gemm", arithmetic=True)
+@translates("FusedGemm", "QGemm", domain=MICROSOFT, arithmetic=True)
 def gemm(step: Step) -> bool | None:
     if step.operator == "FusedGemm":
         return False
@@ -98,7 +98,7 @@ def gemm(step: Step) -> bool | None:
     return True
 
 
-@translates("Einsum")
+@translates("Einsum", arithmetic=True)
 def einsum(step: Step) -> bool | None:
     refs = [step.ref(place) for place in range(len(step.node.input))]
     step.learn(*range(len(refs)))
@@ -106,7 +106,7 @@ def einsum(step: Step) -> bool | None:
     return True
 
 
-@translates("LSTM", "GRU", "RNN")
+@translates("LSTM", "GRU", "RNN", arithmetic=True)
 def recurrent(step: Step) -> bool | None:
     """Every matrix is used once at each step of the sequence."""
     step.learn(1, 2, 3, 7)
@@ -117,7 +117,7 @@ def recurrent(step: Step) -> bool | None:
     return True
 
 
-@translates("MatMulNBits", "MatMulBnb4", domain=MICROSOFT)
+@translates("MatMulNBits", "MatMulBnb4", domain=MICROSOFT, arithmetic=True)
 def matmul_packed(step: Step) -> bool | None:
     """A linear layer whose weights share bytes: [k, n] of them, by its attributes."""
     k, n = step.attribute("K", 0), step.attribute("N", 0)

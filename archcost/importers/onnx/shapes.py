@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper, shape_inference
 from archcost.errors import ArchcostError
 from archcost.importers.onnx import fused
 from archcost.importers.onnx.inputs import dims
-from archcost.importers.onnx.reading import graphs, spoken
+from archcost.importers.onnx.reading import spoken
 from archcost.importers.packages import said
 from archcost.importers.tracing.graph import Shape
 
@@ -67,7 +67,7 @@ class Inference:
             kind, sizes = found.get(name, (0, None))
             if sizes is None and place < len(own):
                 sizes = own[place]
-            if sizes is None and graphs(node):
+            if sizes is None:
                 kind, sizes = self.whole.get(name, (kind, None))
             if sizes is None:
                 sizes = self.declared.get(name)
@@ -148,7 +148,8 @@ class Inference:
                 "into the file's value_info"
             )
         return (
-            f"{self.where}: the size of what {spoken(node)} gives depends on the data; such a model cannot be imported"
+            f"{self.where}: what {spoken(node)} gives is no tensor, or one whose size depends on the data; such a "
+            "model cannot be imported"
         )
 
 

@@ -73,13 +73,11 @@ def test_the_zoo_has_the_same(name):
     assert archcost.analyze(f"keras:{name}").macs == archcost.analyze(SPECS[name]).macs
 
 
-@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50V2", "EfficientNetB0"])
-def test_another_resolution_is_a_rebuilt_model(name):
-    """The first and the last pad by amounts that follow the input's size."""
-    model = archcost.load(f"keras:{name}")
-    for size in (97, 160):
-        fresh = archcost.analyze(f"keras:{name}?input=3x{size}x{size}")
-        assert model.analyze(resolution=size).macs == fresh.macs
+@pytest.mark.parametrize(("name", "size"), [("MobileNetV2", 97), ("MobileNetV2", 160), ("ResNet50", 97)])
+def test_another_resolution_is_a_rebuilt_model(name, size):
+    """MobileNetV2 pads by amounts that follow the input's size, ResNet by the same ones at each."""
+    fresh = archcost.analyze(f"keras:{name}?input=3x{size}x{size}")
+    assert archcost.analyze(f"keras:{name}", resolution=size).macs == fresh.macs
 
 
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2"])

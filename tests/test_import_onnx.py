@@ -549,6 +549,30 @@ def test_a_branch_that_hangs_on_the_data(save, run, inner, partial):
     assert run("analyze", path, "--strict").exit_code == (1 if partial else 0)
 
 
+@pytest.mark.parametrize(("inner", "partial"), [("Conv", ["onnx.Loop"]), ("Relu", [])])
+def test_a_loop(save, inner, partial):
+    """One layer, as large as its body says; what a round computes is not multiplied, but said."""
+    reads = "s w" if inner == "Conv" else "s"
+    inputs = [value("i", [], TensorProto.INT64), value("c", [], TensorProto.BOOL), value("s", [1, 6, 8, 8])]
+    outputs = [value("d", [], TensorProto.BOOL), value("t", [1, 6, 8, 8])]
+    body = helper.make_graph([named("Identity", "c", "d"), named(inner, reads, "t")], "body", inputs, outputs)
+    weights = [whole("n", 3), tensor("w", 6, 6, 1, 1), numpy_helper.from_array(np.array(True), "go")]
+    path = save(made([helper.make_node("Loop", ["n", "go", "x"], ["y"], body=body)], {"x": (1, 6, 8, 8)}, weights))
+    (layer,) = archcost.analyze(path).network.layers
+    assert (layer.op.operator, tuple(layer.output_shape)) == ("Loop", (6, 8, 8))
+    assert list(opened(str(path)).imported.partial) == partial
+
+
+def test_a_scan(save):
+    """A sequence that the graph inside goes through."""
+    nodes = [named("Add", "s e", "t"), named("Relu", "t", "o")]
+    inner = helper.make_graph(nodes, "b", [value("s", [4]), value("e", [4])], [value("t", [4]), value("o", [4])])
+    model = made([named("Scan", "i x", "f y", num_scan_inputs=1, body=inner)], {"x": (5, 4)}, [tensor("i", 4)])
+    analysis = archcost.analyze(save(model))
+    assert tuple(analysis.network.layers[-1].output_shape) == (5, 4)
+    assert analysis.macs == 0
+
+
 def test_functions_of_the_file(save):
     body = [named("Conv", "a b", "t", pads=[1, 1, 1, 1]), named("Relu", "t", "c")]
     function = helper.make_function("mine", "Block", ["a", "b"], ["c"], body, [helper.make_opsetid("", 17)])

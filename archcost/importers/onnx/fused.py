@@ -8,6 +8,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from archcost.importers.onnx.inputs import dims
 from archcost.importers.tracing.graph import Shape
 
 _LIKE_INPUT = frozenset(
@@ -26,6 +27,8 @@ _ACROSS = {"QLinearAdd": (0, 3), "QLinearMul": (0, 3)}
 
 def output_shapes(node: onnx.NodeProto, known: Mapping[str, Shape], values: Mapping[str, Any]) -> list[Shape | None]:
     """The shape of each output, as far as it is known here."""
+    if node.op_type == "Loop":
+        return _looped(node, values)
     given = [known.get(name) for name in node.input]
     first = given[0] if given else None
     if first is None:
@@ -78,6 +81,20 @@ def _attended(node: onnx.NodeProto, given: list[Shape | None], attributes: Mappi
         return first if value is None else (*first[:2], value[1] * value[3] if len(value) == 4 else value[2])
     sizes = attributes.get("qkv_hidden_sizes")
     return (*first[:2], int(sizes[2])) if sizes else (*first[:2], weight[1] // 3) if weight is not None else None
+
+
+def _looped(node: onnx.NodeProto, values: Mapping[str, Any]) -> list[Shape | None]:
+    """What goes round a loop, as its body declares it, then what each round gives, as many times as it runs."""
+    body = next(each.g for each in node.attribute if each.name == "body")
+    times = values.get(node.input[0])
+    found: list[Shape | None] = []
+    for place, each in enumerate(body.output[1:]):
+        sizes = dims(each.type)
+        shape = tuple(size for size in sizes or () if isinstance(size, int))
+        known = sizes is not None and len(shape) == len(sizes)
+        rounds = () if place < len(node.input) - 2 else (int(times.reshape(-1)[0]),) if times is not None else None
+        found.append((*rounds, *shape) if known and rounds is not None else None)
+    return found
 
 
 _AS_STANDARD = {"FusedConv": ("Conv", 11, 3)}

@@ -165,6 +165,8 @@ def _last(mean: Call) -> bool:
 
 
 def _vector(calls: _Calls, ref: Ref, size: int) -> bool:
+    while (call := calls.calls.get(ref.name)) is not None and call.operator in ("alias", "to"):
+        ref = call.arguments["self"]
     origin = calls.trace.origins.get(ref.name)
     return origin is not None and origin.kind == "parameter" and origin.shape == (size,)
 

@@ -22,6 +22,9 @@ _USUAL = 224
 """Height and width where a model leaves them open."""
 _CHANNELS = 16
 """Sizes up to here are no heights or widths."""
+_HALVINGS = 63
+"""A size that differs from another, both less 1, in the lowest six bits is odd where that is even, halved up to five
+times with what is left rounded up: that shows which paddings follow the size."""
 _COMMAND = "keras torch"
 
 
@@ -70,12 +73,14 @@ class _Model:
         """Layers that pad by other amounts at another size of the input."""
         if self.following is None:
             shape = tuple(model.inputs[0].shape[1:])
-            odd = tuple(size + 1 if size and size > _CHANNELS else size for size in shape)
+            turned = tuple((size - 1 ^ _HALVINGS) + 1 if size and size > _CHANNELS else size for size in shape)
+            mine = _paddings(model)
             try:
-                mine, other = _paddings(model), _paddings(self._built(odd)) if _paddings(model) else {}
+                other = _paddings(self._built(turned)) if mine else []
             except ArchcostError:
-                mine = other = {}
-            self.following = frozenset(name for name in mine if mine[name] != other.get(name))
+                other = mine
+            pairs = zip(mine, other, strict=False)
+            self.following = frozenset(name for (name, amounts), (_, there) in pairs if amounts != there)
         return self.following
 
     @staticmethod
@@ -93,8 +98,9 @@ class _Model:
             raise ArchcostError(f"{self.source}: building the model{at} failed: {said(error)}") from None
 
 
-def _paddings(model: Any) -> dict[str, Any]:
-    return {each.name: each.padding for each in model.layers if type(each).__name__ == "ZeroPadding2D"}
+def _paddings(model: Any) -> list[tuple[str, Any]]:
+    """(name, amounts) of the layers that pad, in order: Keras numbers names on and on."""
+    return [(each.name, each.padding) for each in model.layers if type(each).__name__ == "ZeroPadding2D"]
 
 
 def _open(model: Any) -> bool:

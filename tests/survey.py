@@ -188,10 +188,11 @@ def surveyed(source, package, chosen):
 ABOUT = """# Which models import
 
 Made by `python tests/survey.py torchvision --all`, `python tests/survey.py timm --families` and
-`python tests/survey.py timm --sample N`, each with `--out FILE`, then `python tests/survey.py report FILE…`.
+`python tests/survey.py timm --sample N`, `python tests/survey_graphs.py onnx` and `keras`, each with `--out FILE`, then
+`python tests/survey.py report FILE…`. Those of ONNX are torchvision's models of up to 100 million parameters, exported.
 
 - *exact*: macs equal torch's FlopCounterMode on the meta device, and parameters with the unused ones
-  `sum(p.numel())`, to the unit;
+  `sum(p.numel())` (ONNX: those that the import from PyTorch finds; Keras: its trainable ones), to the unit;
 - *other resolutions*: the spec at another size (torchvision: at five) equals a fresh count there;
 - *other widths*: it exists at α 0.5 and 1.3;
 - *fixed from*: the first operators that hold at the traced size alone; such a model is traced anew for another size."""
@@ -201,7 +202,7 @@ COLUMNS = ("family", "models", "imported", "exact", "other resolutions", "other 
 def report(rows):
     """The tables of reports/coverage.md: what holds for each source, and for each of its families."""
     lines = [ABOUT]
-    for source in ("torchvision", "timm"):
+    for source in ("torchvision", "timm", "onnx", "keras"):
         own = [row for row in rows if row["source"] == source]
         if own:
             lines += ["", f"## {source}", "", summary(own), "", *table(own)]

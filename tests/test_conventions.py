@@ -421,8 +421,8 @@ class TestCommand:
             (["--convention", ""], "unknown convention ``"),
             (["--convention", "x" * 10_000], "unknown convention"),
             (["--convention", "../thop"], "unknown convention"),
-            (["--conventions", "--convention", "thop"], "leave --convention, --by and --device away"),
-            (["--conventions", "--by", "kind"], "leave --convention, --by and --device away"),
+            (["--conventions", "--convention", "thop"], "leave --convention, --by, --device and --training away"),
+            (["--conventions", "--by", "kind"], "leave --convention, --by, --device and --training away"),
         ],
     )
     def test_bad_input_exits_2(self, run, words, said):

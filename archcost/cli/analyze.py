@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archcost.analysis.training import Training
 from archcost.api import Analysis, load
 from archcost.cli import options
 from archcost.cli.output import deliver, format_of
@@ -54,8 +55,8 @@ def command(
 ) -> None:
     """Multiply-adds, parameters and memory, layer by layer.
 
-    SPEC is the path of a YAML file or a name from the zoo (see `archcost specs`), with settings after an @
-    if you like.
+    SPEC is a YAML file, a name from the zoo (see `archcost specs`), or a model: torchvision:NAME, timm:NAME,
+    keras:NAME, package.module:attribute, FILE.onnx; with settings after an @ if you like.
 
     \b
     archcost analyze specs/mobilenetv1.yaml
@@ -63,37 +64,32 @@ def command(
     archcost analyze mobilenetv1@alpha=0.5,resolution=160,depth=0 --by block
     archcost analyze resnet50 --batch 32 --dtype float16 -o resnet50.json
     archcost analyze mobilenetv1 --device pixel3-cpu --by block
+    archcost analyze timm:efficientnet_b0 --resolution 240
     archcost analyze resnet50 --convention thop
     archcost analyze resnet50 --conventions
     archcost analyze mobilenetv1 --batch 32 --training --optimizer adam --amp --by block
     """
     settings = options.chosen(alpha, rho, resolution, assignments)
     if side_by_side and (convention or by or device or training):
-        raise ArchcostError("--conventions lists all by itself; leave --convention, --by, --device, --training away")
+        raise ArchcostError("--conventions lists all by itself; leave --convention, --by, --device and --training away")
     if not training and (optimizer or amp):
         raise ArchcostError("--optimizer and --amp need --training")
     analysis = load(spec).analyze(**settings, **memory, device=device, mode=mode or "", convention=convention)
     step = analysis.training(optimizer or "sgd", amp) if training else None
     form = format_of(form, output, ENDINGS, "table")
-    if side_by_side:
-        text = _conventions(analysis, form, output)
-    elif form == "json":
-        from archcost.reports import json
+    deliver(_conventions(analysis, form, output) if side_by_side else _text(analysis, by, step, form, output), output)
 
-        text = json.dumps(analysis.to_dict(by, step))
-    elif form == "csv":
-        from archcost.reports import csv
 
-        text = csv.analysis(analysis, by, analysis.latency, step)
-    elif form == "markdown":
-        from archcost.reports import markdown
+def _text(analysis: Analysis, by: str | None, step: Training | None, form: str, output: str | None) -> str:
+    from archcost.reports import csv, json, markdown, table
 
-        text = markdown.analysis(analysis, by, analysis.latency, step)
-    else:
-        from archcost.reports import table
-
-        text = table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency, step)
-    deliver(text, output)
+    if form == "json":
+        return json.dumps(analysis.to_dict(by, step))
+    if form == "csv":
+        return csv.analysis(analysis, by, analysis.latency, step)
+    if form == "markdown":
+        return markdown.analysis(analysis, by, analysis.latency, step)
+    return table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency, step)
 
 
 def _conventions(analysis: Analysis, form: str, output: str | None) -> str:

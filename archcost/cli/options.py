@@ -93,11 +93,11 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _warned(spec: str) -> bool:
     """Whether the counts of a model are partial, which is said on standard error."""
     from archcost.importers import opened
-    from archcost.spec import document, source, zoo
+    from archcost.spec import document, loading, source
 
     path = Path(spec)
     found: Document | None = None
-    if not zoo.exists(path):
+    if not loading.is_spec(spec):
         found = opened(ranges.reference(spec)[0])
     elif "imported:" in (text := source.read_text(path)):  # a large file is not read twice for nothing
         found = document.parse(text, spec)

@@ -11,11 +11,11 @@ from functools import lru_cache
 
 from archcost.errors import ArchcostError
 from archcost.importers.blueprint import Blueprint
-from archcost.importers.reference import Source, parse
+from archcost.importers.reference import FILES, Source, parse
 from archcost.spec import document, loading
 from archcost.spec.parts import Document
 
-_NOT_SOURCES = {"blueprint", "module", "reference", "runnable", "torch", "packages"}
+_NOT_SOURCES = {"blueprint", "module", "reference", "runnable", "torch", "packages", "tracing"}
 SCHEMES = tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name not in _NOT_SOURCES))
 """The sources that have a name of their own, each a file or folder here."""
 
@@ -42,17 +42,27 @@ def blueprint(source: Source) -> Blueprint | None:
 
 
 @lru_cache(maxsize=16)
-def _text(reference: str) -> str:
+def _text(reference: str, state: tuple[int, int]) -> str:
     source = parse(reference)
     assert source is not None
     return text(source)
 
 
+def _state(source: Source) -> tuple[int, int]:
+    """What tells a file that has changed: when, and its size."""
+    try:
+        found = source.file.stat() if source.file is not None else None
+    except (OSError, ValueError):
+        found = None
+    return (found.st_mtime_ns, found.st_size) if found is not None else (0, 0)
+
+
 def opened(reference: str) -> Document | None:
     """The document of a reference to a model; None for a text that is no such reference."""
-    if parse(reference) is None:
+    source = parse(reference)
+    if source is None:
         return None
-    return document.parse(_text(reference), reference)
+    return document.parse(_text(reference, _state(source)), reference)
 
 
 def resized(reference: str, height: int, width: int) -> Document:
@@ -65,7 +75,8 @@ def resized(reference: str, height: int, width: int) -> Document:
 
     first = Input((int(own.input[0].value), height, width))
     changed = Source(source.scheme, source.name, (first, *source.inputs[1:]), source.arguments)
-    return document.parse(_text(str(changed)), str(changed))
+    return document.parse(_text(str(changed), _state(changed)), str(changed))
 
 
 loading.OPENERS.append(opened)
+loading.SUFFIXES += FILES

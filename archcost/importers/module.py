@@ -65,7 +65,7 @@ def _attribute(source: Source) -> Any:
         if source.scheme == missing or source.scheme.startswith(f"{missing}."):
             raise ArchcostError(
                 f"{source}: there is no module `{missing}` here or among the installed packages; a model is "
-                "torchvision:NAME, timm:NAME, or package.module:attribute"
+                "torchvision:NAME, timm:NAME, keras:NAME, package.module:attribute, or a file ending in .onnx or .keras"
             ) from None
         raise ArchcostError(f"{source}: {source.scheme} needs `{missing}`: pip install {missing}") from None
     except (Exception, SystemExit) as error:  # whatever the user's code raises

@@ -1,10 +1,12 @@
-"""How a model is named: `torchvision:resnet50`, `timm:efficientnet_b0`, `mypackage.models:build?input=3x224x224`."""
+"""How a model is named: `torchvision:resnet50`, `timm:efficientnet_b0`, `mypackage.models:build?input=3x224x224`,
+`model.onnx`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -14,6 +16,8 @@ _REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.\-/]*)(?:\?(.*))?", re
 _INPUT = re.compile(r"(\d+(?:[x×]\d+)*)(?::([a-z]+\d*))?")
 DTYPES = ("float32", "float16", "bfloat16", "int64", "int32", "bool")
 INPUT = "input"
+FILES = {".onnx": "onnx", ".keras": "keras"}
+"""Files that hold a model, by the ends of their names, and the importer that reads each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,16 @@ class Source:
         """The arguments' values."""
         return {name: scalar(name, text) for name, text in self.arguments.items()}
 
+    @property
+    def file(self) -> Path | None:
+        """Where the model is a file."""
+        return Path(self.name) if self.scheme in FILES.values() and self.name.endswith(tuple(FILES)) else None
+
     def __str__(self) -> str:
+        named = self.name if self.file is not None else f"{self.scheme}:{self.name}"
         pairs = [(INPUT, str(each)) for each in self.inputs] + sorted(self.arguments.items())
         query = "&".join(f"{quote(name, safe='')}={quote(value, safe=',:[]{}.')}" for name, value in pairs)
-        return f"{self.scheme}:{self.name}" + (f"?{query}" if query else "")
+        return named + (f"?{query}" if query else "")
 
 
 def parse(text: str) -> Source | None:
@@ -57,18 +67,28 @@ arguments={'width_mult': '0.5'})
 
     Raises ArchcostError for an input that is none.
     """
-    found = _REFERENCE.fullmatch(text)
-    if found is None:
+    scheme, named, query = _parts(text)
+    if not scheme:
         return None
     inputs, arguments = [], {}
-    for name, value in parse_qsl(found[3] or "", keep_blank_values=True):
+    for name, value in parse_qsl(query, keep_blank_values=True):
         if name == INPUT:
             inputs.append(read_input(value))
         elif name in arguments:
             raise ArchcostError(f"{text}: `{name}` is given twice")
         else:
             arguments[name] = value
-    return Source(found[1], found[2], tuple(inputs), arguments)
+    return Source(scheme, named, tuple(inputs), arguments)
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """(scheme, name, what stands after the question mark); an empty scheme where the text is no reference."""
+    for suffix, scheme in FILES.items():
+        path, found, query = text.partition(f"{suffix}?")
+        if found or path.endswith(suffix):
+            return scheme, path if path.endswith(suffix) else path + suffix, query
+    found_parts = _REFERENCE.fullmatch(text)
+    return (found_parts[1], found_parts[2], found_parts[3] or "") if found_parts else ("", "", "")
 
 
 def read_input(text: str) -> Input:

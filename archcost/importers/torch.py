@@ -10,18 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from archcost.errors import ArchcostError, SpecError
-from archcost.graph import build as build_graph
+from archcost.errors import ArchcostError
 from archcost.importers.packages import quiet, said
 from archcost.importers.reference import Input, Source
 from archcost.importers.tracing import build, failures
 from archcost.importers.tracing.graph import Trace
-from archcost.importers.tracing.mapping import Mapping as Layers
-from archcost.importers.tracing.probe import compared
+from archcost.importers.tracing.spec import spec_text
 from archcost.importers.tracing.trace import trace
-from archcost.importers.tracing.writing import Written, written
-from archcost.spec import document
-from archcost.spec.settings import settle
 
 Build = Callable[..., object]
 
@@ -47,23 +42,7 @@ def imported_spec(
             found = traced(source, model, inputs)
     else:
         found = traced(source, model, inputs)
-    layers, fixed = compared(found, lambda other: traced(source, model, other), inputs)
-    parameters = found.parameters
-    unused = sum(elements for identity, elements in parameters.items() if identity not in layers.used)
-    header = Written(name, str(source), unused, tuple(layers.partial), fixed, kind_of(model))
-    text = written(layers, header)
-    return text if _holds(text, layers) else written(layers, header, plain=True)
-
-
-def _holds(text: str, layers: Layers) -> bool:
-    """Whether what is computed from other sizes comes to what was traced; else plain numbers must do."""
-    found = document.parse(text, layers.trace.inputs[0])
-    try:
-        network = build_graph(found, settle(found))
-    except SpecError:
-        return False
-    shapes = [tuple(layer.output_shape) for layer in network.layers]
-    return shapes == [entry.shape for entry in layers.entries.values()]
+    return spec_text(found, lambda other: traced(source, model, other), inputs, name, str(source), kind_of(model))
 
 
 def kind_of(model: nn.Module) -> str:

@@ -15,13 +15,18 @@ Opener = Callable[[str], Document | None]
 OPENERS: list[Opener] = []
 """What reads other references than files and names; `importers/` adds its own."""
 
+SUFFIXES: list[str] = []
+"""Ends of the names of files that openers read, and that are no specs."""
+
 
 def load(reference: str | Path) -> tuple[Document, dict[str, str]]:
     """The document of a reference, and the settings after its `@`.
 
     Raises ArchcostError where there is none, SpecError where it has problems.
     """
-    if isinstance(reference, Path) or zoo.exists(Path(reference)):
+    if isinstance(reference, Path) and reference.suffix in SUFFIXES:
+        reference = str(reference)
+    if isinstance(reference, Path) or is_spec(reference):
         return _document.read(Path(reference)), {}
     name, settings = ranges.reference(reference)
     return open_name(name), settings
@@ -29,8 +34,13 @@ def load(reference: str | Path) -> tuple[Document, dict[str, str]]:
 
 def open_name(name: str) -> Document:
     """The document of a reference without settings."""
-    if not zoo.exists(Path(name)):
+    if not is_spec(name):
         for opener in OPENERS:
             if (found := opener(name)) is not None:
                 return found
     return _document.read(zoo.find(name))
+
+
+def is_spec(name: str) -> bool:
+    """Whether there is such a file, and no opener reads it."""
+    return zoo.exists(Path(name)) and Path(name).suffix not in SUFFIXES

@@ -17,6 +17,8 @@ ShapeOf = Callable[[Ref], Shape]
 
 def macs(call: Call, shape: ShapeOf) -> int | None:
     """Multiply-adds of a call, batch included; None where nobody knows."""
+    if call.macs is not None:
+        return call.macs
     if call.namespace == "python":
         return 0
     if call.namespace == "aten":

@@ -63,8 +63,13 @@ FAMILIES = {
             (_LAST, FIXED),
         ),
     ),
+    # keras.applications.mobilenet: filters = int(filters * alpha)
+    "keras.applications.MobileNet": Family(False),
+    # keras.applications.mobilenet_v2: _make_divisible(filters * alpha, 8); expansion * in_channels; the last
+    # convolution grows only
+    "keras.applications.MobileNetV2": Family(True, ((r"^Conv_1$", GROW), (r"_expand$", _EXPANSION))),
 }
-"""By the full name of a model's class."""
+"""By the full name of a model's class, or of what makes it."""
 
 MOBILE = Family(True, ((r"", _EXPANSION),))
 """Of networks with depthwise convolutions and widths in multiples of 8: only convolutions that a depthwise one reads

@@ -37,7 +37,8 @@ class Call:
     """One call of an operator.
 
     operator: its name without namespace and variant; arguments: by the names of its schema; shape: of its output,
-    batch included; shapes: of each output where it has several; path: of the module that called it.
+    batch included; shapes: of each output where it has several; path: of the module that called it; macs: where the
+    reader of the model knows them, and the operator's name does not say them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Call:
     shapes: tuple[Shape, ...]
     path: str
     module: str
+    macs: int | None = None
 
     @property
     def known_as(self) -> str:

@@ -28,7 +28,7 @@ def conv(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         return transposed(mapping, call, owner)
     n, _, *kernel = mapping.shape(weight)
     stride, dilation = pair(given["stride"]), pair(given["dilation"])
-    edges: str | Edges = _edges(given["padding"], kernel, dilation)
+    edges = _edges(given["padding"], kernel, dilation)
     source, shape = x.name, mapping.sample(x)
     padded = mapping.maker(x)
     if padded is not None and edges == ((0, 0), (0, 0)):
@@ -74,15 +74,20 @@ def transposed(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     return Draft("conv_transpose", fields, [x.name])
 
 
-def _edges(padding: Any, kernel: list[int], dilation: list[int]) -> Edges:
-    """((top, bottom), (left, right)), as torch pads."""
+def _edges(padding: Any, kernel: list[int], dilation: list[int]) -> str | Edges:
+    """((top, bottom), (left, right)), as torch pads, or `same`, as TensorFlow does: [[top, bottom], [left, right]] and
+    `same_upper` are ONNX's."""
     if padding == "valid":
         return (0, 0), (0, 0)
+    if padding == "same_upper":
+        return "same"
     if padding == "same":
         totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         rows, columns = ((total // 2, total - total // 2) for total in totals)
         return rows, columns
     vertical, horizontal = pair(padding)
+    if isinstance(vertical, list):
+        return tuple(vertical), tuple(horizontal)
     return (vertical, vertical), (horizontal, horizontal)
 
 

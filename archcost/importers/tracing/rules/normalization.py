@@ -39,6 +39,8 @@ def layer_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         if tuple(over) != shape:
             return None
         fields["over"] = "all"
+    if given.get("channels"):
+        fields["over"] = "channels"
     if given["weight"] is None:
         fields["affine"] = False
     elif given["bias"] is None:
@@ -77,3 +79,11 @@ def dropout(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     if not 0 < p <= 1 or not math.isfinite(p):
         return Alias(x.name)
     return Draft("dropout", {"p": round(p, 12)}, [x.name])
+
+
+@rule("local_response_norm")
+def local_response_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
+    x = call.arguments["self"]
+    return (
+        Draft("local_response_norm", {"size": int(call.arguments["size"])}, [x.name]) if mapping.is_varying(x) else None
+    )

@@ -25,9 +25,12 @@ def pool(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     fields: dict[str, Any] = {"kernel": plain(kernel)}
     if stride != kernel:
         fields["stride"] = plain(stride)
-    padding = plain(pair(given.get("padding", 0)))
-    if padding != 0:
-        fields["padding"] = padding
+    padding = given.get("padding", 0)
+    edges = pair(padding)
+    if padding == "same_upper":
+        fields["padding"] = "same"
+    elif edges != [0, 0]:
+        fields["padding"] = edges if isinstance(edges[0], list) else plain(edges)
     if plain(pair(given.get("dilation", 1))) != 1:
         fields["dilation"] = plain(pair(given["dilation"]))
     if given.get("ceil_mode"):

@@ -54,15 +54,8 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_models(*args: Any, inputs: tuple[str, ...], arguments: tuple[str, ...], strict: bool, **given: Any) -> Any:
-        from archcost.importers.reference import with_options
-
         if inputs or arguments:
-            if not (given.get("spec") or given.get("specs")):
-                raise ArchcostError("--input and --kwargs go with a model to import, such as mypackage.models:build")
-            if given.get("spec"):
-                given["spec"] = with_options(given["spec"], inputs, arguments)
-            if given.get("specs"):
-                given["specs"] = tuple(with_options(spec, inputs, arguments) for spec in given["specs"])
+            given |= _with_options(given, inputs, arguments)
         result = command(*args, **given)
         partial = [spec for spec in (given.get("spec"), *(given.get("specs") or ())) if spec and _warned(spec)]
         if partial and strict:
@@ -88,6 +81,21 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         with_models = option(with_models)
     return with_models
+
+
+def _with_options(given: dict[str, Any], inputs: tuple[str, ...], arguments: tuple[str, ...]) -> dict[str, Any]:
+    """`spec` and `specs` as models with these inputs and arguments; of several, those that are models to import."""
+    from archcost.importers.reference import is_model, with_options
+
+    specs = given.get("specs") or ()
+    if not (given.get("spec") or any(map(is_model, specs))):
+        raise ArchcostError("--input and --kwargs go with a model to import, such as mypackage.models:build")
+    found: dict[str, Any] = {}
+    if given.get("spec"):
+        found["spec"] = with_options(given["spec"], inputs, arguments)
+    if specs:
+        found["specs"] = tuple(with_options(spec, inputs, arguments) if is_model(spec) else spec for spec in specs)
+    return found
 
 
 def _warned(spec: str) -> bool:

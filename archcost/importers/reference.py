@@ -113,6 +113,13 @@ def scalar(name: str, text: str) -> Any:
         raise ArchcostError(f"--kwargs {name}={text}: no YAML value") from None
 
 
+def is_model(reference: str) -> bool:
+    """Whether it has the form of a model to import, with or without settings after an @."""
+    from archcost.spec import ranges
+
+    return parse(ranges.reference(reference)[0]) is not None
+
+
 def with_options(reference: str, inputs: Sequence[str], arguments: Sequence[str]) -> str:
     """A reference with what the options `--input` and `--kwargs` say.
 

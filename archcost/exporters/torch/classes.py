@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,25 +169,27 @@ class _Maker:
         return Class(name, found, self._inputs(first, block.inputs if block else ()), steps, overlay.outputs)
 
     def _given(self, overlay: Overlay, name: str) -> list[Given]:
-        """The arguments of one step in every instance."""
+        """The arguments of one step in every instance and of the calls in it, in the order of writing."""
         callee, entries = overlay.callees[name], overlay.found(name)
         if callee is None:
             return []
-        calls = [dict(_form(entry, callee).arguments) if entry else {} for entry in entries]
+        calls = [dict(_arguments(_form(entry, callee))) if entry else {} for entry in entries]
+        example = next(entry for entry in entries if entry)
         found = []
-        known = self.result.roles.get(callee, {})
-        for argument in next((list(each) for each in calls if each), []):
-            part, called = known.get(argument, (role(argument), FIELDS.get(argument, argument)))
-            hint = next((_hint(entry, called) for entry in entries if entry), "")
-            values = tuple(each.get(argument, ABSENT) for each in calls)
-            found.append(Given(argument, part, name.removesuffix("*"), hint, values))
+        for path, of in _owners(_form(example, callee)):
+            argument, values = path[-1], tuple(each.get(path, ABSENT) for each in calls)
+            part, called = self.result.roles.get(of, {}).get(argument, (role(argument), FIELDS.get(argument, argument)))
+            hint = next((_hint(entry, called) for entry in entries if entry), "") if len(path) == 1 else ""
+            owner = "_".join((name.removesuffix("*"), *path[:-1]))
+            found.append(Given(argument, part, owner, hint, values))
         return found
 
     def _step(self, overlay: Overlay, name: str, given: list[Given], parameters: Parameters) -> Step:
         example, callee = overlay.examples[name], overlay.callees[name]
         step = Step(name, example.kind, None, example.said, example.binds, overlay.wires[name], example.outputs)
         if callee is not None:
-            step.call = Call(callee, tuple((each.argument, parameters.expression(each)) for each in given))
+            present = next(entry for entry in overlay.found(name) if entry)
+            step.call = _filled(_form(present, callee), iter([parameters.expression(each) for each in given]))
         if example.count is not None:
             counts = tuple(entry.count or 0 if entry else 0 for entry in overlay.found(name))
             step.first = example.first
@@ -234,6 +237,35 @@ def _wires(branch: Branch, entries: list[Entry]) -> tuple[Wire, ...]:
 
 def _form(entry: Entry, callee: str) -> Call:
     return next(call for call in entry.forms if call.callee == callee)
+
+
+def _arguments(call: Call) -> Iterator[tuple[tuple[str, ...], Value]]:
+    """A call's arguments and those of the calls in it, by their paths, in the order of writing."""
+    for name, value in call.arguments:
+        if isinstance(value, Call):
+            yield from (((name, *path), inner) for path, inner in _arguments(value))
+        else:
+            yield (name,), value
+
+
+def _owners(call: Call) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The same paths with what is called there."""
+    for name, value in call.arguments:
+        if isinstance(value, Call):
+            yield from (((name, *path), callee) for path, callee in _owners(value))
+        else:
+            yield (name,), call.callee
+
+
+def _filled(call: Call, values: Iterator[Value]) -> Call:
+    """A call with other values in the order of `_arguments`."""
+    return Call(
+        call.callee,
+        tuple(
+            (name, _filled(value, values) if isinstance(value, Call) else next(values))
+            for name, value in call.arguments
+        ),
+    )
 
 
 def _hint(entry: Entry, field_name: str) -> str:

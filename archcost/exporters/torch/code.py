@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import TypeAlias
 _TAKEN = {"self", "torch", "F", "nn", "i", "c"}
 LINE = 120
 STEP = 4
+_FEWEST = 3
+"""Equal modules in a row from which on a loop is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,21 @@ def call(value: Call, signatures: Signatures) -> Group:
             continue
         said = written(argument, signatures)
         items.append(said if name.isdigit() else Joined([f"{name}=", said]))
+    if value.callee == "nn.Sequential":
+        items = _repeated(items)
     return Group(f"{value.callee}(", items, ")")
+
+
+def _repeated(items: list[Piece]) -> list[Piece]:
+    """Several equal ones after another as one."""
+    found: list[Piece] = []
+    for item, run in itertools.groupby(items):
+        same = list(run)
+        if len(same) < _FEWEST:
+            found += same
+        else:
+            found.append(Group("*[", [item, f"for _ in range({len(same)})"], "]", ""))
+    return found
 
 
 def _same(default: Value, value: Value) -> bool:

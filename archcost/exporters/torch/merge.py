@@ -35,7 +35,7 @@ class Entry:
     @property
     def shape(self) -> object:
         """What is alike in instances that differ in numbers only."""
-        forms = tuple((call.callee, tuple(name for name, _ in call.arguments)) for call in self.forms)
+        forms = tuple(map(_names, self.forms))
         return self.name, self.kind, forms, self.said, self.inputs, self.outputs, self.count is None, self.first
 
 
@@ -142,7 +142,8 @@ def _joined(overlay: Overlay, entries: list[Entry]) -> bool:
 
 
 def _names(call: Call) -> object:
-    return call.callee, tuple(name for name, _ in call.arguments)
+    """What is called with which arguments, those that are calls alike."""
+    return call.callee, tuple((name, _names(each) if isinstance(each, Call) else None) for name, each in call.arguments)
 
 
 def _wired(overlay: Overlay, several: list[Instance]) -> bool:

@@ -324,8 +324,9 @@ def test_a_killed_writer_loses_nothing_that_it_reported(path):
         for each in pair:
             each.send_signal(signal.SIGKILL)
         for each in pair:
-            said = each.stdout.read()  # not communicate(), which forgets what readline() had read ahead, mid-line too
-            assert not each.stderr.read()
+            with each:  # not communicate(), which forgets what readline() had read ahead, mid-line too
+                said = each.stdout.read()
+                assert not each.stderr.read()
             reported |= {int(line) for line in said.split("\n")[:-1]}
         with Store(path) as store:
             assert store.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -130,7 +130,8 @@ class Walk:
             self.stored.update(node.output)
         if varies:
             self.varying.update(node.output)
-        Step(self, node).translate()
+        if any(node.output):
+            Step(self, node).translate()
 
     def _constant(self, node: onnx.NodeProto) -> None:
         name, value = node.output[0], shapes.constant(node)

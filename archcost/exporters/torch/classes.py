@@ -300,10 +300,10 @@ def class_name(name: str) -> str:
     """bottleneck as Bottleneck, conv_bn as ConvBn, mobilenetv1 as MobileNetV1.
 
     >>> [class_name(name) for name in ("conv_bn", "mobilenetv1", "resnet50_v1_5", "3a", "vit_b_16")]
-    ['ConvBn', 'MobileNetV1', 'ResNet50V15', 'Block3a', 'VitB16']
+    ['ConvBn', 'MobileNetV1', 'ResNet50V1_5', 'Block3a', 'VitB16']
     """
     parts = [part for part in re.split(r"\W+|_", name) if part]
-    said = "".join(part[:1].upper() + part[1:] for part in parts)
+    said = re.sub(r"(?<=\d)\.(?=\d)", "_", ".".join(part[:1].upper() + part[1:] for part in parts)).replace(".", "")
     said = re.sub(r"(?<=[a-z])net(?![a-z]{2})", "Net", said)
     said = re.sub(r"(?<=[a-z])v(?=\d)", "V", said)
     if not said[:1].isalpha() or not said.isidentifier() or keyword.iskeyword(said):

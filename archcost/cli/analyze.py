@@ -9,7 +9,7 @@ import click
 from archcost.analysis.training import Training
 from archcost.api import Analysis, load
 from archcost.cli import options
-from archcost.cli.output import deliver, format_of
+from archcost.cli.output import deliver, format_of, in_form
 from archcost.errors import ArchcostError
 
 FORMATS = ("table", "markdown", "csv", "json")
@@ -77,7 +77,12 @@ def command(
     analysis = load(spec).analyze(**settings, **memory, device=device, mode=mode or "", convention=convention)
     step = analysis.training(optimizer or "sgd", amp) if training else None
     form = format_of(form, output, ENDINGS, "table")
-    deliver(_conventions(analysis, form, output) if side_by_side else _text(analysis, by, step, form, output), output)
+    if side_by_side:
+        from archcost.reports import conventions
+
+        deliver(in_form(conventions, form, output, analysis), output)
+    else:
+        deliver(_text(analysis, by, step, form, output), output)
 
 
 def _text(analysis: Analysis, by: str | None, step: Training | None, form: str, output: str | None) -> str:
@@ -90,15 +95,3 @@ def _text(analysis: Analysis, by: str | None, step: Training | None, form: str, 
     if form == "markdown":
         return markdown.analysis(analysis, by, analysis.latency, step)
     return table.analysis(analysis, by, None if output else table.terminal_width(), analysis.latency, step)
-
-
-def _conventions(analysis: Analysis, form: str, output: str | None) -> str:
-    from archcost.reports import conventions, json, table
-
-    if form == "json":
-        return json.dumps(conventions.data(analysis))
-    if form == "csv":
-        return conventions.csv(analysis)
-    if form == "markdown":
-        return conventions.markdown(analysis)
-    return conventions.text(analysis, None if output else table.terminal_width())

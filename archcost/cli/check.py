@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from archcost.cli import options
-from archcost.cli.output import deliver, format_of
+from archcost.cli.output import deliver, format_of, in_form
 
 FORMATS = ("table", "markdown", "csv", "json")
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
@@ -51,7 +51,6 @@ def command(
     from archcost.api import load
     from archcost.api.limits import limits_of
     from archcost.reports import check as report
-    from archcost.reports import json, table
 
     form = format_of(form, output, ENDINGS, "table")
     limits = limits_of(
@@ -63,14 +62,6 @@ def command(
         }
     )
     found = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments), **memory).check(**limits)
-    if form == "json":
-        text = json.dumps(report.data(found))
-    elif form == "csv":
-        text = report.csv(found)
-    elif form == "markdown":
-        text = report.markdown(found)
-    else:
-        text = report.text(found, None if output else table.terminal_width())
-    deliver(text, output)
+    deliver(in_form(report, form, output, found), output)
     if not found.ok:
         sys.exit(1)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from archcost.cli import options
-from archcost.cli.output import deliver, format_of
+from archcost.cli.output import deliver, format_of, in_form
 
 FORMATS = ("table", "markdown", "csv", "json")
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
@@ -55,7 +55,6 @@ def command(
     """
     from archcost.api import load
     from archcost.reports import crosscheck as report
-    from archcost.reports import json, table
 
     form = format_of(form, output, ENDINGS, "table")
     analysis = load(spec).analyze(**options.chosen(alpha, rho, resolution, assignments))
@@ -67,14 +66,6 @@ def command(
             bar.update(1, name)
 
         found = analysis.crosscheck(names, time_limit=time_limit, at_once=jobs, progress=progress)
-    if form == "json":
-        text = json.dumps(report.data(found))
-    elif form == "csv":
-        text = report.csv(found)
-    elif form == "markdown":
-        text = report.markdown(found)
-    else:
-        text = report.text(found, None if output else table.terminal_width())
-    deliver(text, output)
+    deliver(in_form(report, form, output, found), output)
     if click.get_current_context().params.get("strict") and not found.ok:
         sys.exit(1)

@@ -7,20 +7,21 @@ from typing import Any
 import click
 
 from archcost.cli import options
-from archcost.cli.output import deliver, format_of
+from archcost.cli.output import deliver, format_of, in_form
 
 FORMATS = ("table", "markdown", "csv", "json")
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
 
 @click.command(name="diff", short_help="Two models side by side: totals, and layers that differ.")
-@click.argument("specs", nargs=2, metavar="A B")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
 @options.importing_options
 @click.option("--all", "everything", is_flag=True, help="Equal layers too.")
 @options.memory_options
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
-def command(specs: tuple[str, str], everything: bool, form: str | None, output: str | None, **memory: Any) -> None:
+def command(a: str, b: str, everything: bool, form: str | None, output: str | None, **memory: Any) -> None:
     """Two models side by side: all totals, and the layers that differ.
 
     A and B are specs or models, with settings after an @ if you like. Layers are matched by name and shape; where
@@ -35,17 +36,8 @@ def command(specs: tuple[str, str], everything: bool, form: str | None, output: 
     """
     from archcost.api import load
     from archcost.reports import diff as report
-    from archcost.reports import json, table
 
     form = format_of(form, output, ENDINGS, "table")
-    first, second = (load(spec).analyze(**memory) for spec in specs)
+    first, second = (load(spec).analyze(**memory) for spec in (a, b))
     found = first.diff(second)
-    if form == "json":
-        text = json.dumps(report.data(found, everything))
-    elif form == "csv":
-        text = report.csv(found, everything)
-    elif form == "markdown":
-        text = report.markdown(found, everything)
-    else:
-        text = report.text(found, everything, None if output else table.terminal_width())
-    deliver(text, output)
+    deliver(in_form(report, form, output, found, everything), output)

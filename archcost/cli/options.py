@@ -49,15 +49,15 @@ def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--input`, `--kwargs` and `--strict` for a command that takes `spec`, or several `specs`: models to import get
-    them as a part of their name, so that the command itself need not know."""
+    """`--input`, `--kwargs` and `--strict` for a command that takes `spec`, several `specs`, or `a` and `b`: models to
+    import get them as a part of their name, so that the command itself need not know."""
 
     @functools.wraps(command)
     def with_models(*args: Any, inputs: tuple[str, ...], arguments: tuple[str, ...], strict: bool, **given: Any) -> Any:
         if inputs or arguments:
             given |= _with_options(given, inputs, arguments)
         result = command(*args, **given)
-        partial = [spec for spec in (given.get("spec"), *(given.get("specs") or ())) if spec and _warned(spec)]
+        partial = [spec for spec in _specs(given) if _warned(spec)]
         if partial and strict:
             click.get_current_context().exit(1)
         return result
@@ -83,19 +83,26 @@ def importing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_models
 
 
+def _specs(given: dict[str, Any]) -> list[str]:
+    """What a command's arguments name, in their order."""
+    single = [given[name] for name in ("spec", "a", "b") if given.get(name)]
+    return [*single, *(given.get("specs") or ())]
+
+
 def _with_options(given: dict[str, Any], inputs: tuple[str, ...], arguments: tuple[str, ...]) -> dict[str, Any]:
-    """`spec` and `specs` as models with these inputs and arguments; of several, those that are models to import."""
+    """The arguments that name specs, those of models to import with these inputs and arguments."""
     from archcost.importers.reference import is_model, with_options
 
-    specs = given.get("specs") or ()
-    if not (given.get("spec") or any(map(is_model, specs))):
-        raise ArchcostError("--input and --kwargs go with a model to import, such as mypackage.models:build")
-    found: dict[str, Any] = {}
-    if given.get("spec"):
-        found["spec"] = with_options(given["spec"], inputs, arguments)
-    if specs:
-        found["specs"] = tuple(with_options(spec, inputs, arguments) if is_model(spec) else spec for spec in specs)
-    return found
+    specs = _specs(given)
+    if not any(map(is_model, specs)):
+        said = f"{specs[0]} is no model to import; " if len(specs) == 1 else ""
+        raise ArchcostError(f"{said}--input and --kwargs are for those, such as mypackage.models:build")
+    found = {spec: with_options(spec, inputs, arguments) if is_model(spec) else spec for spec in specs}
+    return {
+        name: found[value] if isinstance(value, str) else tuple(found[spec] for spec in value)
+        for name, value in given.items()
+        if name in ("spec", "a", "b", "specs") and value
+    }
 
 
 def _warned(spec: str) -> bool:

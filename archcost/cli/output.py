@@ -6,6 +6,8 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from archcost.errors import ArchcostError
 
@@ -18,6 +20,20 @@ def format_of(chosen: str | None, output: str | None, endings: dict[str, str], d
     if ending not in ("", ".txt", *endings) and output != os.devnull:
         raise ArchcostError(f"{output}: no format ends in {ending}; end in {', '.join(endings)}, or give --format")
     return endings.get(ending, default)
+
+
+def in_form(report: ModuleType, form: str, output: str | None, *found: Any) -> str:
+    """What was found, as a module of reports writes it: its `data` as JSON, `csv`, `markdown`, or `text` for here."""
+    from archcost.reports import json, table
+
+    if form == "json":
+        return json.dumps(report.data(*found))
+    written: str = (
+        report.text(*found, width=None if output else table.terminal_width())
+        if form == "table"
+        else getattr(report, form)(*found)
+    )
+    return written
 
 
 def deliver(content: str | bytes, output: str | None) -> None:

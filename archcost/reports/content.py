@@ -104,17 +104,22 @@ def _trained(report: Content, training: Training, analysis: Analysis, by: str | 
 
 
 def _counted(report: Content, analysis: Analysis) -> Content:
-    """The report with what another counter counts."""
+    """The report with what another counter counts, how it differs, and what else its figure depends on here."""
     from archcost.analysis import conventions
-    from archcost.reports.conventions import fact, notes
 
     convention = conventions.find(str(analysis.convention))
+    total = analysis.counted(convention.name)
+    if total is None:
+        said = f"– (no rule for {', '.join(analysis.uncounted(convention.name))})"
+    else:
+        said = f"{units.count(total)} ({units.short(total)})" if total >= 1000 else units.count(total)
+    remarks = [*convention.reasons(analysis.network), *convention.notes(analysis.network)]
     return replace(
         report,
         columns=_beside_macs(report.columns),
         kind_columns=_beside_macs(report.kind_columns),
-        facts=[*report.facts, fact(convention, analysis)],
-        notes=notes(convention, analysis),
+        facts=[*report.facts, (f"counted by {convention.name} ({convention.unit}s)", said)],
+        notes=[f"{convention.name}: {convention.of}. It {convention.differs}.", *(f"{text}." for text in remarks)],
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from archcost.analysis import Analysis, conventions
-from archcost.analysis.conventions import Convention
 from archcost.reports import csv as csv_report
 from archcost.reports import markdown as markdown_report
 from archcost.reports import table, units
@@ -14,18 +13,6 @@ from archcost.reports.json import plain
 from archcost.reports.json import settings as settings_data
 
 NAMES = ("convention", "unit", "counted", "uncounted", "of", "differs", "reasons", "remarks")
-
-
-def fact(convention: Convention, analysis: Analysis) -> tuple[str, str]:
-    """The total by one convention, with its label."""
-    return f"counted by {convention.name} ({convention.unit}s)", _counted(analysis, convention)
-
-
-def notes(convention: Convention, analysis: Analysis) -> list[str]:
-    """How a convention differs, why it has no figure, and what else its tool's figure depends on in this network."""
-    network = analysis.network
-    remarks = [*convention.reasons(network), *convention.notes(network)]
-    return [f"{convention.name}: {convention.of}. It {convention.differs}.", *(f"{text}." for text in remarks)]
 
 
 def rows(analysis: Analysis) -> list[dict[str, Any]]:
@@ -90,10 +77,3 @@ def _said(row: dict[str, Any]) -> str:
     if row["uncounted"]:
         return f"no rule for {', '.join(row['uncounted'])}: {'; '.join(row['reasons'])}"
     return str(row["differs"])
-
-
-def _counted(analysis: Analysis, convention: Convention) -> str:
-    counted = analysis.counted(convention.name)
-    if counted is None:
-        return f"– (no rule for {', '.join(analysis.uncounted(convention.name))})"
-    return f"{units.count(counted)} ({units.short(counted)})" if counted >= 1000 else units.count(counted)

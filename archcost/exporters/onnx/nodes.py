@@ -12,7 +12,7 @@ import numpy as np
 
 from archcost.errors import ArchcostError
 from archcost.exporters.onnx.graph import Arrays, Graph
-from archcost.exporters.onnx.pools import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
+from archcost.exporters.onnx.pools import adaptive_pool, avg_pool, max_pool
 from archcost.exporters.torch.leaves import untold
 from archcost.graph import Layer
 
@@ -371,8 +371,12 @@ WRITERS: dict[str, Callable[..., str]] = {
     "constant": _refused,
     "max_pool": lambda at, **given: max_pool(at.graph, at.x, at.shape, **given),
     "avg_pool": lambda at, **given: avg_pool(at.graph, at.x, at.shape, **given),
-    "adaptive_avg_pool": lambda at, output_size: adaptive_avg_pool(at.graph, at.x, at.shape, output_size),
-    "adaptive_max_pool": lambda at, output_size: adaptive_max_pool(at.graph, at.x, at.shape, output_size),
+    "adaptive_avg_pool": lambda at, output_size: adaptive_pool(
+        at.graph, at.x, at.shape, output_size, "AveragePool", "ReduceMean"
+    ),
+    "adaptive_max_pool": lambda at, output_size: adaptive_pool(
+        at.graph, at.x, at.shape, output_size, "MaxPool", "ReduceMax"
+    ),
     "global_avg_pool": _global_pool("GlobalAveragePool"),
     "global_max_pool": _global_pool("GlobalMaxPool"),
     "add": _joined("Add"),

@@ -1,10 +1,15 @@
-"""Pools as ONNX nodes. What ONNX has no word for is said by margins and matrices: sizes are known, so both are."""
+"""Pools as ONNX nodes. What ONNX has no word for is said by margins, counts and slices: sizes are known, so these are.
+
+No table of floats is stored for it: in a file nobody can tell one from learned weights.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import TensorProto
 
 from archcost.exporters.onnx.graph import Graph
 
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 
 Margins = tuple[tuple[int, int], tuple[int, int]]
 Shape = tuple[int, ...]
+FLOAT = TensorProto.FLOAT
 
 
 def max_pool(
@@ -53,6 +59,11 @@ def avg_pool(
     kernel, steps = (tuple(map(int, each)) for each in (kernel_size, stride))
     covered = _covered(shape, margins, kernel, steps, (1, 1), output_size)
     how: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(steps)}
+    if not count_include_pad and all(edge < k for k, edges in zip(kernel, covered, strict=True) for edge in edges):
+        (top, bottom), (left, right) = covered
+        return graph.node(
+            "AveragePool", _cut(graph, x, shape, covered), pads=[top, left, max(bottom, 0), max(right, 0)], **how
+        )
     counts = [
         _counts(n, before, edges if count_include_pad else (0, 0), k, s, int(o))
         for n, (before, _), edges, k, s, o in zip(shape[1:], covered, margins, kernel, steps, output_size, strict=True)
@@ -61,8 +72,9 @@ def avg_pool(
     if all((each == k).all() for each, k in zip(counts, kernel, strict=True)):
         return y
     # The mean over the whole window, put right where some of it is not counted.
-    scale = (kernel[0] / counts[0])[:, None] * (kernel[1] / counts[1])[None, :]
-    return graph.node("Mul", y, graph.store("scale", scale[None, None], np.float32))
+    counted = graph.store("counts", counts[0][:, None] * counts[1][None, :], np.int64)
+    total = graph.node("Mul", y, graph.number(float(math.prod(kernel))), part="sum")
+    return graph.node("Div", total, graph.node("Cast", counted, to=FLOAT))
 
 
 def _covered(shape: Shape, margins: Margins, kernel: Shape, steps: Shape, spread: Shape, size: Any) -> Margins:
@@ -103,32 +115,16 @@ def _windows(n: int, count: int) -> list[tuple[int, int]]:
     return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
-def adaptive_avg_pool(graph: Graph, x: str, shape: Shape, size: Any) -> str:
-    """Means over windows that overlap are products with a matrix, one for rows and one for columns."""
+def adaptive_pool(graph: Graph, x: str, shape: Shape, size: Any, pool: str, reduce: str) -> str:
+    """pool: the node where windows tile the input; reduce: where they overlap that of each, rows and then columns."""
     (_, height, width), (rows, columns) = shape, map(int, size)
     if height % rows == 0 and width % columns == 0:
         kernel = [height // rows, width // columns]
-        return graph.node("AveragePool", x, kernel_shape=kernel, strides=kernel)
-    y = graph.node("MatMul", graph.store("rows", _means(height, rows), np.float32), x, part="rows")
-    return graph.node("MatMul", y, graph.store("columns", _means(width, columns).T, np.float32), part="columns")
-
-
-def _means(n: int, count: int) -> NDArray[Any]:
-    matrix = np.zeros((count, n))
-    for row, (start, stop) in enumerate(_windows(n, count)):
-        matrix[row, start:stop] = 1 / (stop - start)
-    return matrix
-
-
-def adaptive_max_pool(graph: Graph, x: str, shape: Shape, size: Any) -> str:
-    (_, height, width), (rows, columns) = shape, map(int, size)
-    if height % rows == 0 and width % columns == 0:
-        kernel = [height // rows, width // columns]
-        return graph.node("MaxPool", x, kernel_shape=kernel, strides=kernel)
+        return graph.node(pool, x, kernel_shape=kernel, strides=kernel)
     for axis, n, count in ((2, height, rows), (3, width, columns)):
         parts = []
         for start, stop in _windows(n, count):
             part = graph.node("Slice", x, graph.integers(start), graph.integers(stop), graph.integers(axis))
-            parts.append(graph.node("ReduceMax", part, graph.integers(axis), keepdims=1))
+            parts.append(graph.node(reduce, part, graph.integers(axis), keepdims=1))
         x = graph.node("Concat", *parts, axis=axis)
     return x

@@ -41,6 +41,9 @@ class _Calls:
         fits = call is not None and call.namespace == "aten" and call.operator == operator
         return call if fits and self.readers[ref.name] == readers else None
 
+    def shape(self, ref: Ref) -> tuple[int, ...]:
+        return self.calls[ref.name].shape if ref.name in self.calls else self.trace.origins[ref.name].shape
+
     def with_number(self, ref: Any, operator: str, number: float) -> Any:
         """x of `x operator number`; None for anything else."""
         call = self.made(ref, operator)
@@ -144,6 +147,24 @@ def _layer_norm(calls: _Calls, call: Call) -> Call | None:
     return None
 
 
+def _group_norm(calls: _Calls, call: Call) -> Call | None:
+    """Channels in groups as so many instances, normalised, then · weight + bias by channel."""
+    channels = call.shape[1] if len(call.shape) > 1 else 0
+    for scaled, bias in _pairs(call):
+        product = calls.made(scaled, "mul")
+        for normal, weight in _pairs(product) if product is not None else ():
+            back = calls.made(normal, "reshape")
+            norm = calls.made(back.arguments["self"], "group_norm") if back is not None else None
+            grouped = calls.made(norm.arguments["input"], "reshape") if norm is not None else None
+            if norm is None or grouped is None or not all(_vector(calls, ref, channels) for ref in (weight, bias)):
+                continue
+            x, groups = grouped.arguments["self"], norm.arguments["num_groups"]
+            if back is not None and back.shape == call.shape == calls.shape(x) and channels % groups == 0:
+                arguments = {"input": x, "num_groups": groups, "weight": weight, "bias": bias}
+                return dataclasses.replace(call, operator="group_norm", arguments=arguments)
+    return None
+
+
 def _standardised(calls: _Calls, ratio: Call) -> Any:
     """x of (x - mean) / √(mean of (x - mean)² + ε)."""
     centred = calls.made(ratio.arguments["self"], "sub", readers=2)
@@ -168,13 +189,13 @@ def _vector(calls: _Calls, ref: Ref, size: int) -> bool:
     while (call := calls.calls.get(ref.name)) is not None and call.operator in ("alias", "to"):
         ref = call.arguments["self"]
     origin = calls.trace.origins.get(ref.name)
-    return origin is not None and origin.kind == "parameter" and origin.shape == (size,)
+    return origin is not None and origin.kind == "parameter" and origin.elements == size and size in origin.shape
 
 
 _Pattern = Callable[[_Calls, Call], Call | None]
 _PATTERNS: dict[str, tuple[_Pattern, ...]] = {
     "mul": (_gated, _ramped, _gelu),
     "div": (_ramped,),
-    "add": (_layer_norm,),
+    "add": (_layer_norm, _group_norm),
 }
 """By the operator of the last call."""

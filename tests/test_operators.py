@@ -86,7 +86,7 @@ EXAMPLES = {
     ],
     "traced": [
         ({"operator": "roll", "reads": [[12, 9, 10]], "sizes": [12, 9, 10]}, MAP),
-        ({"operator": "gather", "reads": [[12, 9, 10], [12]], "sizes": [7, 400], "params": 9}, MAP, (12,)),
+        ({"operator": "cat", "reads": [[12, 9, 10], [12]], "sizes": [7, 400], "params": 9}, MAP, (12,)),
         ({"operator": "view", "reads": [[6, 12]], "sizes": [3, 2, 12], "view": True}, TOKENS),
     ],
     "constant": [({"sizes": [7, 3]}, MAP), ({"sizes": [5], "params": 12}, TOKENS)],

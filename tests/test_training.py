@@ -427,3 +427,19 @@ def test_bad_input_from_python():
         archcost.analyze("mobilenetv1").training("adma")
     with pytest.raises(ArchcostError, match="this is a batch"):
         archcost.analyze("mobilenetv1", alpha=np.array([0.5, 1])).training()
+
+
+@pytest.mark.parametrize(("operator", "known"), [("roll", True), ("view", True), ("instance_norm", False)])
+def test_of_a_traced_layer_only_what_moves_elements_is_known(tmp_path, operator, known):
+    path = tmp_path / "traced.yaml"
+    path.write_text(
+        "name: traced\ninput: [3, 8, 8]\nlayers:\n"
+        "  - conv: {out: 4, kernel: 3}\n"
+        f"  - traced: {{name: here, operator: {operator}, reads: [[4, 8, 8]], sizes: [4, 8, 8]}}\n"
+    )
+    analysis = archcost.analyze(str(path))
+    if known:
+        assert analysis.training().kept_bytes == 4 * 3 * 8 * 8
+    else:
+        with pytest.raises(ArchcostError, match=rf"only the forward pass is known of here \({operator}\)"):
+            analysis.training()

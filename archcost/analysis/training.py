@@ -110,11 +110,14 @@ def training(
     """
     if optimizer not in OPTIMIZERS:
         raise ArchcostError(unknown("optimizer", optimizer, OPTIMIZERS))
-    unknown_layers = [layer.name for layer in network.layers if not layer.op.trainable()]
-    if unknown_layers:
-        more = f" and {len(unknown_layers) - 3:,} more" if len(unknown_layers) > 3 else ""
-        said = ", ".join(f"`{name}`" for name in unknown_layers[:3]) + more
-        raise ArchcostError(f"training cannot be costed: {said} are known as they were traced, forward alone")
+    alone = [
+        f"{layer.name} ({getattr(layer.op, 'operator', layer.kind)})"
+        for layer in network.layers
+        if not layer.op.trainable()
+    ]
+    if alone:
+        said = ", ".join(alone[:3]) + (f" and {len(alone) - 3:,} more" if len(alone) > 3 else "")
+        raise ArchcostError(f"training cannot be costed: only the forward pass is known of {said}")
     tape = _Tape(network, inplace)
     memory = _Memory(tape, batch, HALF if amp else size, size, OPTIMIZERS[optimizer], amp)
     return Training(

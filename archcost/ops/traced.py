@@ -13,6 +13,19 @@ from archcost.ops.fields import count, flag, shape, shapes, text
 from archcost.shape import TensorShape
 
 
+_KEEP_NOTHING = frozenset(
+    {
+        *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"),
+        *("transpose", "permute", "t", "movedim", "moveaxis", "swapaxes", "flip", "roll", "rot90"),
+        *("expand", "expand_as", "repeat", "repeat_interleave", "tile", "broadcast_to", "clone", "contiguous", "alias"),
+        *("cat", "concat", "stack", "hstack", "vstack", "split", "chunk", "unbind", "slice", "select", "narrow"),
+        *("constant_pad_nd", "unfold", "im2col", "col2im", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"),
+        *("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "add", "sub"),
+    }
+)
+"""Operators of which autograd keeps sizes alone."""
+
+
 def _amount(number: int) -> Amount:
     return Amount.product(number) if number else NOTHING
 
@@ -60,8 +73,8 @@ class Traced(Nary):
         return Cost(macs=terms[0], params=terms[1], arithmetic_elements=terms[2])
 
     def trainable(self) -> bool:
-        """As long as it only moves elements."""
-        return not self.macs and not self.arithmetic
+        """As long as it only moves elements, or adds."""
+        return not self.macs and (self.view or self.operator in _KEEP_NOTHING)
 
     def reach(self, xs: tuple[TensorShape, ...]) -> Reach | None:
         return None

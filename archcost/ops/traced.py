@@ -12,7 +12,6 @@ from archcost.ops.base import Check, Nary, Reach, Recipe, Storage, Unary
 from archcost.ops.fields import count, flag, shape, shapes, text
 from archcost.shape import TensorShape
 
-
 _KEEP_NOTHING = frozenset(
     {
         *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"),

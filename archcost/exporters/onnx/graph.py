@@ -46,6 +46,11 @@ class Graph:
             self._stored(name, np.array(value, np.float32))
         return name
 
+    def filled(self, value: float, *sizes: int) -> str:
+        """A tensor of one number where a node wants weights and the layer has none: made while running, not stored."""
+        content = numpy_helper.from_array(np.array([value], np.float32))
+        return self.node("ConstantOfShape", self.integers(*sizes), part=f"all_{value:g}", value=content)
+
     def finish(self, output: str) -> None:
         """Gives the layer's own name to the node that computes its output, and to the output."""
         if not self.nodes or self.nodes[-1].output[0] != output:

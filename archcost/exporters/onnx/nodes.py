@@ -149,16 +149,10 @@ def _class_token(at: At, count: Any, features: Any) -> str:
 
 
 def _batch_norm(at: At, channels: Any, **_: Any) -> str:
-    scale = at.held.get("weight", np.ones(int(channels), np.float32))
-    shift = at.held.get("bias", np.zeros(int(channels), np.float32))
-    return at.node(
-        "BatchNormalization",
-        at.x,
-        at.graph.store("weight", scale),
-        at.graph.store("bias", shift),
-        *at.tensors("running_mean", "running_var"),
-        epsilon=EPSILON,
-    )
+    scale = at.tensor("weight") if "weight" in at.held else at.graph.filled(1.0, int(channels))
+    shift = at.tensor("bias") if "bias" in at.held else at.graph.filled(0.0, int(channels))
+    statistics = at.tensors("running_mean", "running_var")
+    return at.node("BatchNormalization", at.x, scale, shift, *statistics, epsilon=EPSILON)
 
 
 def _layer_norm(at: At, shape: Any, over: str, affine: bool, beta: bool) -> str:
@@ -166,7 +160,7 @@ def _layer_norm(at: At, shape: Any, over: str, affine: bool, beta: bool) -> str:
     aside = over == "channels" and rank > 1
     normed = {"features": sizes[-1:], "channels": sizes[:1], "all": sizes}[over]
     x = at.node("Transpose", at.x, perm=[0, *range(2, rank + 1), 1], part="channels_last") if aside else at.x
-    scale = at.graph.store("weight", at.held.get("weight", np.ones(normed, np.float32)))
+    scale = at.tensor("weight") if "weight" in at.held else at.graph.filled(1.0, *normed)
     axis = 1 if over == "all" else -1
     y = at.node("LayerNormalization", x, scale, *at.tensors("bias"), axis=axis, epsilon=EPSILON)
     return at.node("Transpose", y, perm=[0, rank, *range(1, rank)], part="channels_first") if aside else y
@@ -175,8 +169,7 @@ def _layer_norm(at: At, shape: Any, over: str, affine: bool, beta: bool) -> str:
 def _group_norm(at: At, groups: Any, channels: Any, affine: bool) -> str:
     one = (int(channels), *[1] * (len(at.shape) - 1))
     x = at.node("Reshape", at.x, at.graph.integers(0, int(groups), -1), part="groups")
-    scale = at.graph.store("ones", np.ones(int(groups), np.float32))
-    shift = at.graph.store("zeros", np.zeros(int(groups), np.float32))
+    scale, shift = at.graph.filled(1.0, int(groups)), at.graph.filled(0.0, int(groups))
     y = at.node("InstanceNormalization", x, scale, shift, epsilon=EPSILON)
     y = at.node("Reshape", y, at.graph.integers(0, *at.shape), part="sizes")
     if affine:

@@ -153,16 +153,32 @@ def _group_norm(calls: _Calls, call: Call) -> Call | None:
     for scaled, bias in _pairs(call):
         product = calls.made(scaled, "mul")
         for normal, weight in _pairs(product) if product is not None else ():
-            back = calls.made(normal, "reshape")
-            norm = calls.made(back.arguments["self"], "group_norm") if back is not None else None
-            grouped = calls.made(norm.arguments["input"], "reshape") if norm is not None else None
-            if norm is None or grouped is None or not all(_vector(calls, ref, channels) for ref in (weight, bias)):
-                continue
-            x, groups = grouped.arguments["self"], norm.arguments["num_groups"]
-            if back is not None and back.shape == call.shape == calls.shape(x) and channels % groups == 0:
-                arguments = {"input": x, "num_groups": groups, "weight": weight, "bias": bias}
-                return dataclasses.replace(call, operator="group_norm", arguments=arguments)
+            back = calls.made(normal, "reshape") or calls.made(normal, "group_norm")
+            plain = _grouped(calls, back) if back is not None else None
+            if plain is not None and all(_vector(calls, ref, channels) for ref in (weight, bias)):
+                arguments = {**plain.arguments, "weight": weight, "bias": bias}
+                return dataclasses.replace(plain, name=call.name, path=call.path, arguments=arguments)
     return None
+
+
+def _grouped(calls: _Calls, call: Call) -> Call | None:
+    """The norm of groups of channels without weights, from a norm of instances between two reshapes."""
+    if call.operator == "group_norm":
+        return call if call.arguments["weight"] is None else None
+    norm = calls.made(call.arguments["self"], "group_norm")
+    grouped = calls.made(norm.arguments["input"], "reshape") if norm is not None else None
+    if norm is None or grouped is None or len(call.shape) < 2:
+        return None
+    x, groups = grouped.arguments["self"], norm.arguments["num_groups"]
+    if call.shape != calls.shape(x) or call.shape[1] % groups:
+        return None
+    arguments = {"input": x, "num_groups": groups, "weight": None, "bias": None}
+    return dataclasses.replace(call, operator="group_norm", arguments=arguments)
+
+
+def _unweighted(calls: _Calls, call: Call) -> Call | None:
+    norm = calls.made(call.arguments["self"], "group_norm")
+    return _grouped(calls, call) if norm is not None and norm.arguments["weight"] is None else None
 
 
 def _standardised(calls: _Calls, ratio: Call) -> Any:
@@ -197,5 +213,6 @@ _PATTERNS: dict[str, tuple[_Pattern, ...]] = {
     "mul": (_gated, _ramped, _gelu),
     "div": (_ramped,),
     "add": (_layer_norm, _group_norm),
+    "reshape": (_unweighted,),
 }
 """By the operator of the last call."""

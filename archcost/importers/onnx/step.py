@@ -50,6 +50,10 @@ class Step:
     def optional(self, place: int) -> Ref | None:
         return self.ref(place) if self.given(place) else None
 
+    def weight(self, place: int) -> Ref | None:
+        """An input that is learned; None where it is not there, or one number everywhere."""
+        return self.ref(place) if self.given(place) and self.name(place) not in self.walk.uniform else None
+
     def shape(self, place: int) -> Shape:
         return self.walk.shapes[self.name(place)]
 

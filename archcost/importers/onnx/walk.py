@@ -51,6 +51,8 @@ class Walk:
         """Those of the file alone."""
         self.varying: set[str] = set()
         """Tensors that depend on the input's values."""
+        self.uniform: set[str] = set()
+        """Tensors that the graph fills with one number."""
         self.held: set[str] = set()
         """Those that some call reads."""
         self.readers: dict[str, int] = {}
@@ -115,7 +117,10 @@ class Walk:
                     self.values[name] = value
                     found[name] = (tuple(value.shape), shapes.dtype_of(value))
         varies = folded is None and any(name in self.varying for name in reads(node))
-        stored = node.op_type not in _MEASURES and bool(self.stored.intersection(node.input))
+        made = node.op_type == "ConstantOfShape"
+        stored = node.op_type not in _MEASURES and not made and bool(self.stored.intersection(node.input))
+        if made:
+            self.uniform.update(node.output)
         if folded is not None and not stored:
             for name in filter(None, node.output):
                 self._origin(name, "constant", *found[name])
@@ -211,7 +216,9 @@ class Walk:
                 waiting += self.calls[each].reads
                 continue
             origin = self.trace.origins.get(each)
-            if origin is not None and origin.kind != "input" and (each != name or each not in self.held):
+            if origin is None or origin.kind == "input" or each in self.uniform:
+                continue
+            if each != name or each not in self.held:
                 origin.kind = kind
 
     def loose(self, name: str) -> None:

@@ -21,7 +21,7 @@ def batch_norm(step: Step) -> bool | None:
         if name:
             step.walk.loose(name)
     statistics = {"running_mean": step.ref(3), "running_var": step.ref(4)}
-    step.emit("batch_norm", {"input": step.ref(0), "weight": step.ref(1), "bias": step.ref(2), **statistics})
+    step.emit("batch_norm", {"input": step.ref(0), "weight": step.weight(1), "bias": step.weight(2), **statistics})
     return True
 
 
@@ -38,11 +38,11 @@ def layer_norm(step: Step) -> bool | None:
 def _normalized(step: Step, x: Ref, scale: int, bias: int, axis: int, root: bool) -> None:
     step.learn(scale, *(() if root else (bias,)))
     shape = step.shape(0)
-    arguments = {"input": x, "normalized_shape": list(shape[axis % len(shape) :]), "weight": step.ref(scale)}
+    arguments = {"input": x, "normalized_shape": list(shape[axis % len(shape) :]), "weight": step.weight(scale)}
     if root:
         step.emit("rms_norm", arguments)
     else:
-        step.emit("layer_norm", {**arguments, "bias": step.optional(bias)})
+        step.emit("layer_norm", {**arguments, "bias": step.weight(bias)})
 
 
 @translates("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=MICROSOFT)
@@ -67,7 +67,9 @@ def skipped(step: Step) -> bool | None:
 def instance_norm(step: Step) -> bool | None:
     step.learn(1, 2)
     groups = step.shape(0)[1]
-    step.emit("group_norm", {"input": step.ref(0), "num_groups": groups, "weight": step.ref(1), "bias": step.ref(2)})
+    step.emit(
+        "group_norm", {"input": step.ref(0), "num_groups": groups, "weight": step.weight(1), "bias": step.weight(2)}
+    )
     return True
 
 
@@ -75,7 +77,9 @@ def instance_norm(step: Step) -> bool | None:
 def group_norm(step: Step) -> bool | None:
     step.learn(1, 2)
     groups = step.attribute("num_groups", 1)
-    step.emit("group_norm", {"input": step.ref(0), "num_groups": groups, "weight": step.ref(1), "bias": step.ref(2)})
+    step.emit(
+        "group_norm", {"input": step.ref(0), "num_groups": groups, "weight": step.weight(1), "bias": step.weight(2)}
+    )
     return True
 
 

@@ -390,6 +390,18 @@ def linear(layers, size=64):
         ([{"pad": {"margins": 2}}, {"conv": {"out": 2, "kernel": 5, "padding": "valid"}}], 5, 1),
         ([{"resize": {"factor": 1}}, {"conv": {"out": 2, "kernel": 3}}], 3, 1),
         ([{"adaptive_avg_pool": {"size": 16}}, {"conv": {"out": 2, "kernel": 3}}], 12, 4),
+        (
+            [
+                {"conv": {"out": 4, "kernel": [3, 5], "stride": [2, 1]}},
+                {"transpose": {"axes": [2, 0, 1]}},
+                {"transpose": {"axes": [2, 0, 1]}},
+                {"linear": {"out": 3, "per_row": True}},
+                {"transpose": {"axes": [2, 0, 1]}},
+                {"conv": {"out": 2, "kernel": 3}},
+            ],
+            (7, 7),
+            (2, 1),
+        ),
     ],
 )
 def test_receptive_fields_by_hand(layers, field, stride):

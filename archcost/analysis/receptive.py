@@ -2,19 +2,22 @@
 
 The first position of a tensor sees the input's pixels from `first` to `last`, counted with the padding, and
 its neighbour the same `stride` pixels on. Where branches meet, it sees what either did. What sees the whole
-image (global pooling, linear layers, attention) has no field of its own; where it joins a map again, as the
-gate of squeeze-and-excite does, the map's field stays.
+image (global pooling, linear layers over it, attention) has no field of its own; where it joins a map again, as the
+gate of squeeze-and-excite does, the map's field stays. Rows and columns are followed where a transposition puts them.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 from archcost import dims
 from archcost.dims import is_array, larger, smaller
-from archcost.graph import INPUT, Network
-from archcost.ops.base import Reach
+from archcost.graph import INPUT, Layer, Network
+from archcost.ops.base import POINT, Reach
+from archcost.ops.layout import Transpose
+from archcost.ops.linear import Linear
 
 LARGEST = 10**15
 """A field or stride beyond is no longer told."""
@@ -46,6 +49,35 @@ class _View:
         return is_array(self.stride) or bool(self.stride <= LARGEST)
 
 
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """What a tensor's positions see, by rows and by columns; axes: which of its axes those are."""
+
+    rows: _View = _View()
+    columns: _View = _View()
+    axes: tuple[int, int] = (1, 2)
+
+    def through(self, layer: Layer) -> _Map | None:
+        """After a layer; None where each position then sees everything."""
+        op = layer.op
+        if isinstance(op, Transpose):
+            return _Map(self.rows, self.columns, (op.axes.index(self.axes[0]), op.axes.index(self.axes[1])))
+        within = isinstance(op, Linear) and layer.output_shape.rank - 1 not in self.axes
+        reach: Reach | None = POINT if within else op.reach(layer.source)
+        if reach is None or (reach is not POINT and self.axes != (1, 2)):
+            return None
+        rows, columns = (
+            view.through(extent, before, step)
+            for view, extent, before, step in zip(
+                (self.rows, self.columns), reach.extent, reach.before, reach.step, strict=True
+            )
+        )
+        return _Map(rows, columns, self.axes)
+
+    def joined(self, other: _Map) -> _Map:
+        return _Map(self.rows.joined(other.rows), self.columns.joined(other.columns), self.axes)
+
+
 def _pixels(size: Any) -> Any:
     """A whole number as it is; a fraction, and what differs between the rows of a batch, as floats."""
     value = dims.as_float(size)
@@ -59,37 +91,21 @@ def receptive_field(network: Network) -> tuple[tuple[Any, Any], tuple[Any, Any]]
     """
     if network.input_shape.rank != 3:
         return (None, None), (None, None)
-    views: dict[str, tuple[_View, _View] | None] = {INPUT: (_View(), _View())}
-    latest = (_View(), _View())
+    maps: dict[str, _Map | None] = {INPUT: _Map()}
+    latest = _Map()
     for layer in network.layers:
-        reach = layer.op.reach(layer.source)
-        joined = _joined([view for source in layer.inputs if (view := views[source]) is not None])
-        if reach is None or joined is None:
-            views[layer.name] = None
-        else:
-            views[layer.name] = latest = _through(joined, reach)
-            if not all(view.told for view in latest):
+        known = [found for source in layer.inputs if (found := maps[source]) is not None]
+        alike = known and all(each.axes == known[0].axes for each in known)
+        seen = functools.reduce(_Map.joined, known).through(layer) if alike else None
+        maps[layer.name] = seen
+        if seen is not None:
+            latest = seen
+            if not (seen.rows.told and seen.columns.told):
                 return (None, None), (None, None)
-    fields = [_told(view.last - view.first + 1, whole=True) for view in latest]
-    strides = [_told(view.stride) for view in latest]
+    views = latest.rows, latest.columns
+    fields = [_told(view.last - view.first + 1, whole=True) for view in views]
+    strides = [_told(view.stride) for view in views]
     return (fields[0], fields[1]), (strides[0], strides[1])
-
-
-def _through(views: tuple[_View, _View], reach: Reach) -> tuple[_View, _View]:
-    rows, columns = (
-        view.through(extent, before, step)
-        for view, extent, before, step in zip(views, reach.extent, reach.before, reach.step, strict=True)
-    )
-    return rows, columns
-
-
-def _joined(views: list[tuple[_View, _View]]) -> tuple[_View, _View] | None:
-    if not views:
-        return None
-    rows, columns = views[0]
-    for other_rows, other_columns in views[1:]:
-        rows, columns = rows.joined(other_rows), columns.joined(other_columns)
-    return rows, columns
 
 
 def _told(value: Any, whole: bool = False) -> Any:

@@ -392,14 +392,14 @@ def linear(layers, size=64):
         ([{"adaptive_avg_pool": {"size": 16}}, {"conv": {"out": 2, "kernel": 3}}], 12, 4),
         (
             [
-                {"conv": {"out": 4, "kernel": [3, 5], "stride": [2, 1]}},
+                {"conv": {"out": 4, "kernel": [3, 7], "stride": [2, 1]}},
                 {"transpose": {"axes": [2, 0, 1]}},
                 {"transpose": {"axes": [2, 0, 1]}},
                 {"linear": {"out": 3, "per_row": True}},
                 {"transpose": {"axes": [2, 0, 1]}},
                 {"conv": {"out": 2, "kernel": 3}},
             ],
-            (7, 7),
+            (7, 9),
             (2, 1),
         ),
     ],

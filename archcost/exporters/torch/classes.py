@@ -211,7 +211,7 @@ class _Maker:
 
     def _free(self, name: str) -> str:
         """A name that no other class, helper or import has."""
-        taken = self.names | SIGNATURES.keys() | HELPERS.keys() | {"Tensor", "OrderedDict", "Pair", "F"}
+        taken = self.names | SIGNATURES.keys() | HELPERS.keys() | {"Tensor", "Pair", "F"}
         number, free = 1, name
         while free in taken:
             number += 1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Iterator
 from dataclasses import replace
 
 from archcost.exporters.torch.classes import Class, Classes
-from archcost.exporters.torch.code import Choice, Code, Group, Joined, Piece, call, flat, lines, quoted, written
+from archcost.exporters.torch.code import Choice, Code, Group, Piece, call, flat, lines, quoted, written
 from archcost.exporters.torch.forward import attribute, flag, forward, identity
 from archcost.exporters.torch.runs import Row, condensed, row_of, rows_of
 
@@ -21,7 +20,7 @@ def definition(block: Class, found: Classes) -> str:
         base = "nn.Sequential"
     else:
         block = replace(block, steps=condensed(block.steps, block.outputs))
-        made = [row_of(step) for step in block.steps if step.call is not None]
+        made = [row_of(step) for step in block.steps if step.call is not None and step.said is None]
         body = [
             "        super().__init__()",
             *_containers(block),
@@ -51,20 +50,14 @@ def _is_chain(block: Class) -> bool:
     return block.outputs == (before,)
 
 
-def _comprehension(row: Row, found: Classes, positional: bool) -> Piece:
-    made = _constructed(row, found)
+def _comprehension(row: Row, found: Classes) -> Piece:
     stop = row.stop.text if isinstance(row.stop, Code) else row.stop
+    over = f"for i in range({row.first}, {stop})"
     if row.counting:
-        over = f"for i, c in enumerate({row.counting}" + (f", start={row.first})" if row.first else ")")
-    else:
-        over = f"for i in range({row.first}, {stop})"
-    if positional:
-        if row.counting:
-            over = f"for c in {row.counting}"
-        elif isinstance(row.stop, int):
-            over = f"for _ in range({row.stop - row.first})"
-        return Group("*[", [made, over], "]", "")
-    return Group("**{", [Joined([f'f"{_braced(row.base)}{{i}}": ', made]), over], "}", "")
+        over = f"for c in {row.counting}"
+    elif isinstance(row.stop, int):
+        over = f"for _ in range({row.stop - row.first})"
+    return Group("*[", [_constructed(row, found), over], "]", "")
 
 
 def _braced(text: str) -> str:
@@ -79,22 +72,11 @@ def _constructed(row: Row, found: Classes) -> Piece:
 
 
 def _sequential(rows: list[Row], found: Classes) -> list[str]:
-    """The layers of a chain, by name."""
-    names = [row.base if row.stop is not None else row.step.name for row in rows]
-    if _from_zero(rows):
-        items = [_constructed(r, found) if r.stop is None else _comprehension(r, found, True) for r in rows]
-        return _exploded(Group("super().__init__(", items, ")"), "")
-    plain = all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
-    items = []
-    for row in rows:
-        if row.stop is not None:
-            items.append(_comprehension(row, found, False))
-        else:
-            head = f"{row.step.name}=" if plain else f"{quoted(row.step.name)}: "
-            items.append(Joined([head, _constructed(row, found)]))
-    group = Group("OrderedDict(", items, ")") if plain else Group("{", items, "}")
-    passed = "layers" if plain else "OrderedDict(layers)"
-    return [*_exploded(group, "layers = "), f"        super().__init__({passed})"]
+    """The layers of a chain: by place where their names are, else each under its own."""
+    if not _from_zero(rows):
+        return ["        super().__init__()", *(line for row in rows for line in _assigned(row, found))]
+    items = [_constructed(row, found) if row.stop is None else _comprehension(row, found) for row in rows]
+    return _exploded(Group("super().__init__(", items, ")"))
 
 
 def _from_zero(rows: list[Row]) -> bool:
@@ -108,9 +90,9 @@ def _from_zero(rows: list[Row]) -> bool:
     return names == [str(i) for i in range(len(names))]
 
 
-def _exploded(group: Group, head: str) -> list[str]:
+def _exploded(group: Group) -> list[str]:
     """A group with an item a line, however short."""
-    found = [f"        {head}{group.opening}"]
+    found = [f"        {group.opening}"]
     for item in group.items:
         found += lines(item, 12, "", group.separator)
     return [*found, f"        {group.closing}"]
@@ -130,8 +112,6 @@ def _assigned(row: Row, found: Classes) -> Iterator[str]:
         yield from lines(Group("self.add_module(", [f'f"{_braced(row.base)}{{i}}"', made], ")"), 12)
         return
     step = row.step
-    if step.said is not None:
-        return
     target = attribute(step.name)
     if "(" in target:
         outer, _, last = step.name.rpartition(".")

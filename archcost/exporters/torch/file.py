@@ -47,8 +47,6 @@ def _alpha(alpha: object) -> str:
 
 def _imports(code: str) -> str:
     said = ["import torch"]
-    if "OrderedDict" in code:
-        said = ["from collections import OrderedDict", "", *said]
     said.append("from torch import Tensor, nn" if "Tensor" in code else "from torch import nn")
     if re.search(r"\bF\.", code):
         said.append("from torch.nn import functional as F")

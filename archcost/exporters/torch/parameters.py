@@ -30,7 +30,6 @@ _TAKEN = {
     "range",
     "enumerate",
     "Tensor",
-    "OrderedDict",
     "Pair",
 }
 _LARGEST_FACTOR = 8

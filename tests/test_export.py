@@ -299,7 +299,7 @@ def test_code_needs_torch_alone(codes):
     for text in codes.values():
         imported = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
         modules = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imported}
-        assert modules <= {"torch", "torch.nn", "collections"}
+        assert modules <= {"torch", "torch.nn"}
 
 
 @pytest.mark.parametrize("spec", ["mobilenetv1", "mobilenetv2"])

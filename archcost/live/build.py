@@ -161,6 +161,8 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "flatten": lambda start: nn.Flatten(start + 1),
     "reshape": modules.Reshape,
     "transpose": modules.Transpose,
+    "entry": modules.Entry,
+    "rearrange": lambda axes, sizes: nn.Sequential(modules.Transpose(axes), modules.Reshape(sizes)),
     "channel_shuffle": modules.ChannelShuffle,
     "pad": modules.Padding,
     "resize": modules.Resize,

@@ -238,6 +238,17 @@ class Transpose(nn.Module):
         return x.permute(0, *(axis + 1 for axis in self.axes)).contiguous()
 
 
+class Entry(nn.Module):
+    """One entry of an axis of the sample, under other sizes."""
+
+    def __init__(self, axis: int, index: int, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.axis, self.index, self.sizes = axis, index, sizes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.select(self.axis + 1, self.index).reshape(x.shape[0], *self.sizes)
+
+
 class MatMul(nn.Module):
     """The product of two tensors' matrices."""
 

@@ -179,6 +179,19 @@ def text(help: str) -> Any:
     return _declare(FieldType(read, {"type": "string"}, structural=True), help, dataclasses.MISSING)
 
 
+def entry(help: str) -> Any:
+    """An axis and the number of an entry along it; nothing unless given."""
+
+    def read(raw: Any, reject: Reject) -> tuple[int, ...]:
+        if not isinstance(raw, list) or len(raw) != 2:
+            raise ValueError(f"needs an axis and the number of an entry, not {describe(raw)}")
+        axis, index = (read_size(item, 0, reject) for item in raw)
+        return int(axis), int(index)
+
+    schema = {"type": "array", "items": WHOLE_OR_ZERO, "minItems": 2, "maxItems": 2}
+    return _declare(FieldType(read, schema, structural=True), help, ())
+
+
 def axes(help: str, default: Any = dataclasses.MISSING) -> Any:
     """A list of axes, from 0."""
 

@@ -46,7 +46,7 @@ def _names(layers: list[Layer]) -> dict[str, str]:
 
 def _entry(layer: Layer, names: dict[str, str], before: str) -> dict[str, Any]:
     fields = {
-        field.name: _written(getattr(layer.op, field.name))
+        field.name: _written(getattr(layer.op, field.name), field.metadata["type"].schema.get("type") != "array")
         for field in dataclasses.fields(layer.op)
         if "type" in field.metadata and getattr(layer.op, field.name) != field.default
     }
@@ -57,10 +57,10 @@ def _entry(layer: Layer, names: dict[str, str], before: str) -> dict[str, Any]:
     return {layer.kind: fields}
 
 
-def _written(value: Any) -> Any:
-    """A field's value as a spec writes it: (3, 3) as 3, ((0, 1), (0, 1)) as lists."""
+def _written(value: Any, pairs: bool) -> Any:
+    """A field's value as a spec writes it: (3, 3) as 3 where it is a pair of two axes, ((0, 1), (0, 1)) as lists."""
     if isinstance(value, tuple):
-        parts = [_written(each) for each in value]
-        pair = len(parts) == 2
+        parts = [_written(each, pairs) for each in value]
+        pair = pairs and len(parts) == 2
         return parts[0] if pair and parts[0] == parts[1] and not isinstance(parts[0], list) else parts
     return int(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value

@@ -303,6 +303,17 @@ def _transpose(at: At, axes: Any) -> str:
     return at.node("Transpose", at.x, perm=[0, *(int(axis) + 1 for axis in axes)])
 
 
+def _rearrange(at: At, axes: Any, sizes: Any) -> str:
+    y = at.node("Transpose", at.x, perm=[0, *(int(axis) + 1 for axis in axes)])
+    same = tuple(at.shape[axis] for axis in axes) == tuple(sizes)
+    return y if same else at.node("Reshape", y, at.graph.integers(-1, *sizes))
+
+
+def _entry(at: At, axis: Any, index: Any, sizes: Any) -> str:
+    taken = at.node("Gather", at.x, at.graph.integers(int(index)), axis=int(axis) + 1, part="entry")
+    return at.node("Reshape", taken, at.graph.integers(-1, *sizes))
+
+
 def _channel_shuffle(at: At, groups: Any) -> str:
     c, *rest = at.shape
     dealt = at.node("Reshape", at.x, at.graph.integers(-1, int(groups), c // int(groups), *rest), part="groups")
@@ -384,6 +395,8 @@ WRITERS: dict[str, Callable[..., str]] = {
     "flatten": _reshape,
     "reshape": _reshape,
     "transpose": _transpose,
+    "rearrange": _rearrange,
+    "entry": _entry,
     "channel_shuffle": _channel_shuffle,
     "pad": _pad,
     "resize": _resize,

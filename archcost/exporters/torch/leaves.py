@@ -283,6 +283,19 @@ def _transpose(layer: Layer, axes: tuple[int, ...]) -> Leaf:
     return Leaf((Call.listing("Permute", *order),), f"{{0}}.permute({', '.join(map(str, order))})")
 
 
+def _rearrange(layer: Layer, axes: tuple[int, ...], sizes: tuple[int, ...]) -> Leaf:
+    turned = _transpose(layer, axes)
+    if tuple(layer.input_shapes[0][axis] for axis in axes) == tuple(sizes):
+        return turned
+    after = _reshape(layer, sizes)
+    both = Call.listing("nn.Sequential", turned.forms[0], after.forms[0])
+    return Leaf((both,), str(after.said).format(turned.said))
+
+
+def _entry(layer: Layer, axis: int, index: int, sizes: tuple[int, ...]) -> Leaf:
+    return Leaf((), f"{{0}}.select({axis + 1}, {index}).reshape(-1, {', '.join(map(str, sizes))})")
+
+
 def _split(layer: Layer, parts: int, part: int, axis: int) -> Leaf:
     module = Call.of("Split", parts=parts, part=part, dim=axis + 1)
     return Leaf((module,), f"{{0}}.chunk({parts}, dim={axis + 1})[{part}]")
@@ -369,6 +382,8 @@ WRITERS: dict[str, Callable[..., Leaf]] = {
     "flatten": _flatten,
     "reshape": _reshape,
     "transpose": _transpose,
+    "rearrange": _rearrange,
+    "entry": _entry,
     "channel_shuffle": lambda layer, groups: Leaf((Call.of("ChannelShuffle", groups=groups),)),
     "pad": _pad,
     "resize": _resize,

@@ -57,6 +57,27 @@ class Call:
         return self.operator if self.namespace == "aten" else f"{self.namespace}.{self.operator}"
 
     @property
+    def order(self) -> list[int] | None:
+        """Of a transposition: the input's axes in the order of the output, batch included; None for any other call."""
+        rank, given = len(self.shape), self.arguments
+        order = list(range(rank))
+        if self.namespace != "aten" or self.operator not in ("transpose", "permute", "t", "movedim", "swapaxes"):
+            return None
+        if self.operator == "permute":
+            return [int(dim) % rank for dim in given["dims"]]
+        if self.operator == "t":
+            return order[::-1]
+        if self.operator == "movedim":
+            if isinstance(given["source"], list):
+                return None
+            order.insert(int(given["destination"]) % rank, order.pop(int(given["source"]) % rank))
+            return order
+        names = ("dim0", "dim1") if "dim0" in given else ("axis0", "axis1")
+        a, b = (int(given[name]) % rank for name in names)
+        order[a], order[b] = order[b], order[a]
+        return order
+
+    @property
     def reads(self) -> list[str]:
         return [ref.name for ref in references(self.arguments)]
 

@@ -183,7 +183,23 @@ class Mapping:
         view = owner.operator in arithmetic.VIEWS and owner.operator != "reshape" and owner.operator != "flatten"
         counts = {"macs": total, "params": sum(params.values()), "view": view}
         fields |= {name: value for name, value in counts.items() if value}
+        fields |= self._moved(call, owner)
         self._add(Draft("traced", fields, sources), call, total, params, made)
+
+    def _moved(self, call: Call, owner: Call) -> dict[str, list[int]]:
+        """Where a transposition's axes go, or which entry of an axis is taken, within a sample."""
+        read = owner.arguments.get("self")
+        if not isinstance(read, Ref):
+            return {}
+        aside = 1 if self.batched(read) else 0
+        if owner.order is not None:
+            return {"axes": [axis - aside for axis in owner.order if axis >= aside]}
+        index = call.arguments["index"] if owner is not call and owner.operator == "unbind" else None
+        index = owner.arguments.get("index") if owner.operator == "select" else index
+        if index is None:
+            return {}
+        axis = int(owner.arguments.get("dim", 0)) % len(self.shape(read)) - aside
+        return {"select": [axis, int(index) % self.sample(read)[axis]]} if axis >= 0 else {}
 
     def _constant(self, name: str, sizes: Shape) -> str:
         """The layer that stands for a tensor which does not depend on the input; added where there is none yet."""

@@ -72,24 +72,9 @@ def _shuffle(mapping: Mapping, x: Ref, after: Shape) -> tuple[int, str] | None:
 
 @rule("transpose", "permute", "t", "movedim", "swapaxes")
 def transposed(mapping: Mapping, call: Call, owner: Call) -> Outcome:
-    given = call.arguments
-    x = given["self"]
-    if not mapping.is_varying(x):
+    x, order = call.arguments["self"], call.order
+    if not mapping.is_varying(x) or order is None:
         return None
-    rank = len(call.shape)
-    order = list(range(rank))
-    if call.operator == "permute":
-        order = [int(dim) % rank for dim in given["dims"]]
-    elif call.operator == "t":
-        order.reverse()
-    elif call.operator == "movedim":
-        if isinstance(given["source"], list):
-            return None
-        order.insert(int(given["destination"]) % rank, order.pop(int(given["source"]) % rank))
-    else:
-        names = ("dim0", "dim1") if "dim0" in given else ("axis0", "axis1")
-        a, b = (int(given[name]) % rank for name in names)
-        order[a], order[b] = order[b], order[a]
     if order[0] != 0:
         return Alias(x.name) if mapping.sample(x) == sample(call.shape) and _ones_only(call.shape, order) else None
     if not mapping.batched(x):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archcost.errors import SpecError
+from archcost.errors import ArchcostError, SpecError
 from archcost.graph import build
+from archcost.importers.packages import said
 from archcost.importers.reference import Input
 from archcost.importers.tracing.graph import Trace
 from archcost.importers.tracing.mapping import Mapping
@@ -19,7 +20,19 @@ def spec_text(trace: Trace, again: Retrace, inputs: Sequence[Input], name: str, 
     """The text of a traced model's spec.
 
     again: traces it at other inputs; kind: the model's class, for families that round widths in their own way.
+    Raises ArchcostError.
     """
+    try:
+        return _spec_text(trace, again, inputs, name, origin, kind)
+    except ArchcostError:
+        raise
+    except Exception as error:  # whatever a translation did not foresee in a model of somebody's
+        raise ArchcostError(
+            f"{origin}: the model was traced, but the importer cannot translate it: {said(error)}; please report it"
+        ) from error
+
+
+def _spec_text(trace: Trace, again: Retrace, inputs: Sequence[Input], name: str, origin: str, kind: str) -> str:
     layers, fixed = compared(trace, again, inputs)
     unused = sum(elements for identity, elements in trace.parameters.items() if identity not in layers.used)
     header = Written(name, origin, unused, tuple(layers.partial), fixed, kind)

@@ -106,6 +106,15 @@ class Mapping:
             name = self.aliases[name]
         return name
 
+    def separate(self, ref: Any) -> bool:
+        """Whether a call that reads this learned vector can be a layer that has it: not where there is none, and
+        not where another layer holds it already, as those of a shared module do."""
+        if not isinstance(ref, Ref):
+            return False
+        origins = [self.trace.origins[name] for name in self._closure([ref.name])[0]]
+        learned = [origin.identity for origin in origins if origin.kind == "parameter"]
+        return not learned or any(identity not in self.used for identity in learned)
+
     # layers
 
     def _depending(self) -> set[str]:

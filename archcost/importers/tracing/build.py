@@ -104,7 +104,7 @@ def _registered(change: Callable[[nn.Parameter], nn.Parameter]) -> Iterator[None
     def register_parameter(self: nn.Module, name: str, param: nn.Parameter | None) -> None:
         usual(self, name, param)
         found = self._parameters.get(name)
-        if found is not None and not isinstance(found, nn.parameter.UninitializedTensorMixin):
+        if found is not None and not nn.parameter.is_lazy(found):
             self._parameters[name] = change(found)
 
     nn.Module.register_parameter = register_parameter  # type: ignore[method-assign]

@@ -85,12 +85,14 @@ def built(source: Source, make: Build, way: Callable[[Build], Any], ready: Calla
 
 def traced(source: Source, stage: Stage, inputs: Sequence[Input]) -> Trace:
     """The model's trace at these inputs. Raises ArchcostError."""
-    tensors = tuple(stage.tensor((1, *each.sizes), getattr(torch, each.dtype)) for each in inputs)
+    tensors = [(each.name, stage.tensor((1, *each.sizes), getattr(torch, each.dtype))) for each in inputs]
+    listed = tuple(tensor for name, tensor in tensors if not name)
+    named = {name: tensor for name, tensor in tensors if name}
     try:
         # torch prints the graph of what it cannot trace; the error says more
         said_there = io.StringIO()
         with quiet(), redirect_stdout(said_there), redirect_stderr(said_there), torch.random.fork_rng(devices=[]):
-            found = trace(stage.model, tensors)
+            found = trace(stage.model, listed, named)
     except (Exception, SystemExit) as error:  # whatever a forward raises
         raise ArchcostError(f"{source}: {failures.explained(error, inputs)}") from None
     if not found.outputs:

@@ -63,8 +63,8 @@ class Walk:
             keras = importlib.import_module("keras")
             with keras.device("meta"):
                 tensors = {
-                    key: keras.ops.zeros((1, *shape[1:]), dtype=tensor.dtype)
-                    for (key, shape), tensor in zip(given.items(), node.input_tensors, strict=True)
+                    id(tensor): keras.ops.zeros((1, *given[id(tensor)][1:]), dtype=tensor.dtype)
+                    for tensor in node.input_tensors
                 }
                 arguments, named = node.arguments.fill_in(tensors)
                 made = keras.tree.flatten(node.operation(*arguments, **named))

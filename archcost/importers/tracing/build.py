@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -155,6 +156,16 @@ def _copied(model: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]) ->
 
     torch.Tensor.__deepcopy__ = nn.Parameter.__deepcopy__ = changed  # type: ignore[method-assign]
     try:
-        return copy.deepcopy(model).eval()
+        copied = copy.deepcopy(model).eval()
     finally:
         torch.Tensor.__deepcopy__, nn.Parameter.__deepcopy__ = own  # type: ignore[method-assign]
+    if not isinstance(copied, torch.jit.ScriptModule):
+        copied.register_forward_hook(lambda module, given, output: _opened(output))
+    return copied
+
+
+def _opened(output: Any) -> Any:
+    """Dataclasses in a model's output as mappings, which torch.export opens."""
+    if dataclasses.is_dataclass(output) and not isinstance(output, (type, dict)):
+        return {field.name: _opened(getattr(output, field.name)) for field in dataclasses.fields(output)}
+    return [_opened(each) for each in output] if type(output) in (list, tuple) else output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -25,14 +26,14 @@ class _NeedsFunctionalForm(Exception):
     who reads that, and the sizes that are computed with."""
 
 
-def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Trace:
-    """The calls that one forward in eval mode makes. inputs: on meta or fake, as the model's tensors.
+def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...], named: Mapping[str, torch.Tensor]) -> Trace:
+    """The calls that one forward in eval mode makes. inputs, named: on meta or fake, as the model's tensors.
 
     Raises what torch.export raises.
     """
-    with warnings.catch_warnings(), torch.device(inputs[0].device):
+    with warnings.catch_warnings(), torch.device((*inputs, *named.values())[0].device):
         warnings.simplefilter("ignore")
-        program = torch.export.export(model, inputs, strict=False)
+        program = torch.export.export(model, inputs, dict(named), strict=False)
         identities = {name: id(p) for name, p in model.named_parameters(remove_duplicate=False)}
         elements = {id(p): p.numel() for p in model.parameters()}
         try:
@@ -245,6 +246,10 @@ def _shapes(value: Any) -> tuple[Shape | None, tuple[Shape, ...]]:
     return None, ()
 
 
+_AGAIN = re.compile(r"@\d+$")
+"""What torch.export puts behind the path of a module that is called again."""
+
+
 def _place(node: fx.Node) -> tuple[str, str]:
     """(path, class) of the innermost module that a node belongs to."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
@@ -252,4 +257,4 @@ def _place(node: fx.Node) -> tuple[str, str]:
         return "", ""
     path, kind = stack[-1]
     kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    return str(path).split("@")[0], kind
+    return _AGAIN.sub("", str(path)), kind

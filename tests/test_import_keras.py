@@ -176,13 +176,12 @@ ATTENDED = 3 * (10 * 12 * 8 + 7 * 6 * (8 + 5) + 10 * 7 * (8 + 5) + 10 * 5 * 12)
 SEQUENCES = ATTENDED + 10 * 3 * 12 * 6 + 10 * 6 * 5 + 10 * 5 * 4 + 10 * 10 * 4
 SEQUENCES += 2 * 10 * 4 * 6 * (10 + 6) + 10 * 3 * 4 * (12 + 4)
 OPEN = (LAYERS.Conv2D(4, 3, name="first"), LAYERS.ReLU(), LAYERS.GlobalMaxPooling2D())
+SMALL = keras.Input((8, 8, 4))
 SAVED = {
-    "chain": (lambda: sequential(keras.Input((8, 8, 4)), LAYERS.Conv2D(6, 3), LAYERS.Flatten(), LAYERS.Dense(3)), "")
-    + (36 * 36 * 6 + 36 * 6 * 3,),
+    "chain": (lambda: sequential(SMALL, LAYERS.Conv2D(6, 3), LAYERS.Flatten(), LAYERS.Dense(3)), "", 7776 + 648),
     "not_built": (lambda: sequential(*OPEN), "3x9x9", 49 * 27 * 4),
     "open_inside": (lambda: keras.Model(x := keras.Input((None, None, 3)), sequential(*OPEN)(x)), "3x9x9", 49 * 27 * 4),
-    "spectral": (lambda: sequential(keras.Input((8, 8, 4)), LAYERS.SpectralNormalization(LAYERS.Conv2D(6, 3))), "")
-    + (36 * 36 * 6,),
+    "spectral": (lambda: sequential(SMALL, LAYERS.SpectralNormalization(LAYERS.Conv2D(6, 3))), "", 36 * 36 * 6),
     "sequences": (sequences, "", SEQUENCES),
 }
 

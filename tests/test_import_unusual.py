@@ -1,9 +1,13 @@
 """PyTorch models that compute with values, map over tensors, or keep tensors in their own way, as torch counts them."""
 
+import dataclasses
+
 import pytest
 
 import archcost
 from archcost.errors import ArchcostError
+from archcost.graph import build
+from archcost.spec.settings import settle
 
 torch = pytest.importorskip("torch")
 
@@ -148,6 +152,41 @@ class Conjugated(nn.Module):
         return z.conj().real @ z.mH.imag
 
 
+@dataclasses.dataclass
+class Output:
+    maps: torch.Tensor
+    rest: list
+
+
+class Named(nn.Module):
+    """Takes an input by name, gives a dataclass, has layers under keys of any text."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleDict({"a\nb": nn.Linear(6, 6), "@k=1,": nn.Linear(6, 6), "$x": nn.Linear(6, 6)})
+
+    def forward(self, x, *, mask):
+        for part in self.parts.values():
+            x = part(x)
+        return Output(x * mask, [x])
+
+
+class PooledThenShaped(nn.Module):
+    """What has a shape of its own comes after the pool: other resolutions cost what fresh traces do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 8, 3, stride=2), nn.LSTMCell(8, 4)
+
+    def forward(self, x):
+        return self.head(self.conv(x).mean((2, 3)))[0]
+
+
+class Passing(nn.Module):
+    def forward(self, x):
+        return x
+
+
 MODELS = (Mapped, Listed, Rounded, Repeated, OnCpu, TiedByValue, Skewed, Reparametrised, Conjugated)
 ready = OnCpu()
 ROWS = 7
@@ -187,6 +226,51 @@ def test_cells():
         4 * 5 * (6 + 5) + 3 * 4 * (5 + 4) + 3 * (4 + 3),
         sum(p.numel() for p in Cells().parameters()),
     )
+
+
+def test_inputs_by_name(run, tmp_path):
+    name, path = f"{__name__}:Named", tmp_path / "named.yaml"
+    result = run("import", name, "--input", f"{ROWS}x6", "--input", f"mask={ROWS}x6", "-o", path)
+    assert result.exit_code == 0, result.stderr
+    found = archcost.analyze(path)
+    assert (found.macs, found.params) == (3 * ROWS * 36, 3 * 42)
+    assert [layer.name for layer in found.network.layers if layer.kind == "linear"] == [
+        *("parts.a_b", "parts.@k=1,", "parts.$x"),
+    ]
+    assert "by name as in --input mask=10" in run("analyze", name, "--input", f"{ROWS}x6").stderr
+    more = run("analyze", name, "--input", f"{ROWS}x6", "--input", "mask=6", "--input", "mark=6").stderr
+    assert "the model takes no input of that name" in " ".join(more.split())
+
+
+def test_one_multiplier_may_be_sound_alone():
+    model = archcost.load(f"{__name__}:PooledThenShaped?input=3x32x32")
+    imported = model.document.imported
+    assert (imported.fixed, imported.fixed_width) == ("", "from head on (lstm_cell)")
+    macs = 20 * 24 * 8 * 27 + 16 * (8 + 4)
+    assert archcost.analyze(f"{__name__}:PooledThenShaped?input=3x41x49").macs == macs
+    layers = build(model.document, settle(model.document, resolution=(41, 49))).layers
+    assert sum(layer.cost.macs.value for layer in layers) == macs
+
+
+MISTAKES = [
+    (("Passing", "--input", "8"), "the model computes nothing: its outputs are its inputs"),
+    (
+        ("ready", "--input", "7x6", "--kwargs", "a=3"),
+        "--kwargs are for what builds one",
+    ),
+    (("Named", "--input", "7x6", "--input", "=3"), "write the sizes without the batch"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), MISTAKES)
+def test_mistakes(run, words, said):
+    result = run("analyze", f"{__name__}:{words[0]}", *words[1:])
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+def test_a_package_that_is_not_installed(run):
+    assert "pip install no_such_package" in run("analyze", "no_such_package.models:Net", "--input", "8").stderr
 
 
 def test_functions_of_python_are_free_by_name_alone():

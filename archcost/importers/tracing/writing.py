@@ -9,6 +9,7 @@ from typing import Any
 from archcost.importers.tracing import widths
 from archcost.importers.tracing.entries import Entry
 from archcost.importers.tracing.mapping import Mapping
+from archcost.spec.expansion import LONGEST_NAME
 from archcost.spec.parts import INPUT
 
 
@@ -107,6 +108,7 @@ def named(entries: list[Entry], keys: list[str]) -> dict[str, str]:
         base = path if path and alike and path not in parents else f"{path}.{what}" if path else what
         base = ".".join(_word(part) for part in base.split("."))
         base = f"_{base}" if base.startswith("$") else base
+        base = base[-_LONGEST:].lstrip(".")
         name = base
         while taken[name]:
             taken[base] += 1
@@ -114,6 +116,10 @@ def named(entries: list[Entry], keys: list[str]) -> dict[str, str]:
         taken[name] += 1
         found[key] = name
     return found
+
+
+_LONGEST = LONGEST_NAME - 10
+"""Room for a number."""
 
 
 def _word(part: str) -> str:

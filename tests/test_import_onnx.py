@@ -1,6 +1,7 @@
 """Models from ONNX: operators against onnx's own evaluation, exports against torch's counts, files that are none."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -453,9 +454,21 @@ def test_what_is_made_of_weights_holds_them(save):
 
 
 def test_vectors_that_are_kept_once(save):
-    """Two biases of equal values come as one tensor; a matrix that two layers read is tied."""
+    """A file's tensor counts once, however many read it: a matrix, a bias, a norm's scale that is a deviation too."""
     nodes = [named("Gemm", "x w b", "a"), named("Gemm", "a w b", "y")]
-    assert counted(save(made(nodes, {"x": (1, 8)}, [tensor("w", 8, 8), tensor("b", 8)]))) == (128, 64 + 16)
+    assert counted(save(made(nodes, {"x": (1, 8)}, [tensor("w", 8, 8), tensor("b", 8)]))) == (128, 64 + 8)
+    nodes = [named("Add", "x b", "a"), named("Relu", "a", "c"), named("Add", "c b", "y")]
+    assert counted(save(made(nodes, {"x": (1, 8)}, [tensor("b", 8)]))) == (0, 8)
+    nodes = [named("BatchNormalization", "x one zero zero one", "a"), named("Conv", "a w", "b")]
+    nodes += [named("BatchNormalization", "b one zero mean one", "c"), named("Conv", "c w zero", "y")]
+    weights = [tensor("w", 6, 6, 1, 1), *(tensor(name, 6) for name in ("one", "zero", "mean"))]
+    path = save(made(nodes, {"x": (1, 6, 8, 8)}, weights))
+    assert counted(path) == (2 * 36 * 64, 36 + 12)
+    assert [layer.kind for layer in archcost.analyze(path).network.layers if layer.cost.params.value] == [
+        "batch_norm",
+        "pointwise",
+    ]
+    assert [layer.kind for layer in archcost.analyze(path).network.layers][2] == "batch_norm"
 
 
 def test_weights_that_nobody_reads(save):
@@ -784,7 +797,11 @@ def test_a_spec_built_exported_and_imported_costs_the_same(text, torchvision, tm
 @pytest.mark.parametrize("name", EXPORTED)
 def test_exports_from_torch(torchvision, tmp_path, name):
     """As the import from PyTorch counts them, norms kept; with norms folded into the convolutions, the same macs."""
+    import torch
+
     model = torchvision.models.get_model(name, weights=None).eval()
+    for parameter in model.parameters():  # exporters keep equal ones once
+        torch.nn.init.normal_(parameter)
     expected = archcost.analyze(f"torchvision:{name}")
     norms = sum(layer.cost.params.value for layer in expected.network.layers if layer.kind == "batch_norm")
     for options in ({}, {"do_constant_folding": True}) if name == "resnet18" else ({},):
@@ -794,3 +811,54 @@ def test_exports_from_torch(torchvision, tmp_path, name):
         assert analysis.macs == expected.macs
         assert analysis.params == expected.params - (norms // 2 if options else 0)
     assert not any(layer.kind == "traced" for layer in analysis.network.layers)
+
+
+def test_an_untrained_export_has_what_the_exporter_merged(torchvision, tmp_path):
+    """All its scales are the same ones, all its shifts the same zeros: kept once, with a note of the others' names."""
+    model, path = torchvision.models.resnet18(weights=None).eval(), tmp_path / "fresh.onnx"
+    export(model, (3, 64, 64), path)
+    parameters, statistics = (sum(t.numel() for t in each if t.dim()) for each in (model.parameters(), model.buffers()))
+    held = sum(math.prod(each.dims) for each in onnx.load(path).graph.initializer)
+    analysis = archcost.analyze(path)
+    assert (analysis.params, analysis.buffers) == (parameters, statistics)
+    assert held < parameters + statistics
+    assert archcost.analyze(path, alpha="0.5").macs < analysis.macs / 3
+
+
+class Shared:
+    """Modules in torch that are called twice."""
+
+    def __new__(cls):
+        from torch import nn
+
+        class Twice(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv, self.norm, self.head = nn.Conv2d(6, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Linear(6, 6)
+                self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+
+            def forward(self, x):
+                x = self.norm(self.conv(self.norm(self.conv(x)))).flatten(2).transpose(1, 2)
+                return self.head(self.attention(self.head(x), x, x)[0])
+
+        return Twice()
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_shared_modules_count_once(tmp_path, trained):
+    import torch
+
+    model, path = Shared().eval(), tmp_path / "shared.onnx"
+    for parameter in model.parameters() if trained else ():
+        torch.nn.init.normal_(parameter)
+    export(model, (6, 5, 5), path)
+    assert archcost.analyze(path).params == sum(p.numel() for p in model.parameters())
+
+
+def test_a_learned_vector_in_two_places_is_one(save):
+    """`Identity` of values that differ: no exporter's doing."""
+    learned = numpy_helper.from_array(np.arange(8, dtype=np.float32), "b")
+    nodes = [named("Identity", "b", "c"), named("Add", "x b", "a"), named("Relu", "a", "r"), named("Add", "r c", "y")]
+    assert counted(save(made(nodes, {"x": (1, 8)}, [learned]))) == (0, 8)
+    merged = numpy_helper.from_array(np.ones(8, dtype=np.float32), "b")
+    assert counted(save(made(nodes, {"x": (1, 8)}, [merged]))) == (0, 16)

@@ -134,10 +134,22 @@ def test_what_cannot_be_rescaled_says_so(run, tmp_path):
     path = tmp_path / "swin.yaml"
     assert run("import", "torchvision:swin_t", "-o", path).exit_code == 0
     assert archcost.analyze(path).macs == archcost.analyze("torchvision:swin_t").macs
-    for words in (("--resolution", 192), ("--alpha", 0.5)):
+    said = "from features.1.0.attn.view on (view)"
+    refused = f"its resolution cannot change: {said}"
+    for words, message in (
+        (("--resolution", 192), refused),
+        (("--rho", 0.5), refused),
+        (("--alpha", 0.5), "`features.1.0.attn.view`: `view` cannot be rescaled"),
+    ):
         result = run("analyze", path, *words)
         assert result.exit_code == 2
-        assert "`features.1.0.attn.view`: `view` cannot be rescaled" in result.stderr
+        assert message in " ".join(result.stderr.split())
+    imported = archcost.load(path).document.imported
+    assert (imported.fixed, imported.fixed_width) == (said, said)
+    assert f"no: {said}" in run("analyze", path).stdout
+    assert json.loads(run("analyze", path, "--format", "json").stdout)["fixed"] == {"resolution": said, "width": said}
+    half = archcost.load("torchvision:swin_t").analyze(rho="0.5")
+    assert half.macs == counted(made("torchvision:swin_t"), (3, 112, 112))[0]
     anew = archcost.load("torchvision:swin_t").analyze(resolution=256)
     assert anew.macs == counted(made("torchvision:swin_t"), (3, 256, 256))[0]
 

@@ -51,19 +51,29 @@ class Model:
         settings = self._merged(alpha, rho, resolution, parameters)
         need_device(mode, device)
         predictor = None if device is None else predictor_of(device, dtype, mode)
-        document = self._traced_at(settings) or self.document
+        document = self._traced_at(settings)
+        if document is not None:
+            settings = {**settings, "rho": None, "resolution": None}
+        document = document or self.document
         settled = settle(document, **settings)
         return Analysis(document, settled, batch, dtype, inplace, convention, predictor=predictor)
 
     def _traced_at(self, settings: Mapping[str, Any]) -> Document | None:
-        """An imported model that cannot be rescaled, traced anew at the one resolution asked for; else None."""
+        """An imported model that cannot be rescaled, traced anew at the one resolution asked for, or at what ρ makes of
+        its own; else None."""
         document = self.document
-        if settings["resolution"] is None or document.imported is None or document.file != document.imported.origin:
+        asked = {name: settings[name] for name in ("rho", "resolution")}
+        if (
+            all(value is None for value in asked.values())
+            or document.imported is None
+            or document.file != document.imported.origin
+        ):
             return None
         if not document.imported.fixed and not any(item.kind == "traced" for item in document.items):
             return None
-        sizes = settle(document, resolution=settings["resolution"], anew=True).resolution
-        if sizes is None or any(hasattr(size, "dtype") for size in sizes):
+        sizes = settle(document, **asked, anew=True).resolution
+        own = tuple(node.value for node in document.input[1:])
+        if sizes is None or any(hasattr(size, "dtype") for size in sizes) or tuple(map(int, sizes)) == own:
             return None
         from archcost.importers import resized
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import lru_cache
 
 from archcost.errors import ArchcostError
@@ -26,6 +27,8 @@ def text(source: Source) -> str:
     Raises ArchcostError where it cannot be imported.
     """
     scheme = source.scheme if source.scheme in SCHEMES else "module"
+    if scheme in ("onnx", "keras") and any(each.name for each in source.inputs):
+        raise ArchcostError(f"{source}: inputs by name are for models of PyTorch; give --input in the model's order")
     found: str = importlib.import_module(f"{__name__}.{scheme}").text(source)
     return found
 
@@ -73,7 +76,8 @@ def resized(reference: str, height: int, width: int) -> Document:
         raise ArchcostError(f"{reference} has no resolution to set")
     from archcost.importers.reference import Input
 
-    first = Input((int(own.input[0].value), height, width))
+    sizes = int(own.input[0].value), height, width
+    first = replace(source.inputs[0], sizes=sizes) if source.inputs else Input(sizes)
     changed = Source(source.scheme, source.name, (first, *source.inputs[1:]), source.arguments)
     return document.parse(_text(str(changed), _state(changed)), str(changed))
 

@@ -35,9 +35,12 @@ def blueprint(source: Source) -> Blueprint:
     if not source.inputs:
         raise ArchcostError(f"{source}: say what the model reads, without the batch: --input 3x224x224")
 
-    def build(**more: object) -> object:
-        from torch import nn
+    from torch import nn
 
+    if isinstance(found, nn.Module) and source.arguments:
+        raise ArchcostError(f"{source} is a model that is built already; --kwargs are for what builds one")
+
+    def build(**more: object) -> object:
         with _current_directory():
             return found if isinstance(found, nn.Module) else found(**source.values)
 
@@ -64,7 +67,8 @@ def _attribute(source: Source) -> Any:
         missing = error.name or ""
         if source.scheme == missing or source.scheme.startswith(f"{missing}."):
             raise ArchcostError(
-                f"{source}: there is no module `{missing}` here or among the installed packages; a model is "
+                f"{source}: there is no module `{missing}` here or among the installed packages (if it is a package: "
+                f"pip install {missing.partition('.')[0]}); a model is "
                 "torchvision:NAME, timm:NAME, keras:NAME, package.module:attribute, or a file ending in .onnx or .keras"
             ) from None
         raise ArchcostError(f"{source}: {source.scheme} needs `{missing}`: pip install {missing}") from None

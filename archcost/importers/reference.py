@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 from archcost.errors import ArchcostError
 
 _REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.\-/]*)(?:\?(.*))?", re.DOTALL)
-_INPUT = re.compile(r"(\d+(?:[x×]\d+)*)(?::([a-z]+\d*))?")
+_INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?(\d+(?:[xX×]\d+)*)(?::([A-Za-z]+\d*))?")
 DTYPES = ("float32", "float16", "bfloat16", "int64", "int32", "bool")
 INPUT = "input"
 FILES = {".onnx": "onnx", ".keras": "keras"}
@@ -22,13 +22,15 @@ FILES = {".onnx": "onnx", ".keras": "keras"}
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One tensor that a model reads, without the batch."""
+    """One tensor that a model reads, without the batch. name: of the argument, where it is not given in order."""
 
     sizes: tuple[int, ...]
     dtype: str = "float32"
+    name: str = ""
 
     def __str__(self) -> str:
-        return "x".join(map(str, self.sizes)) + ("" if self.dtype == "float32" else f":{self.dtype}")
+        sizes = "x".join(map(str, self.sizes)) + ("" if self.dtype == "float32" else f":{self.dtype}")
+        return f"{self.name}={sizes}" if self.name else sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def parse(text: str) -> Source | None:
     """The source that a reference names; None for a text that has not the form of one.
 
     >>> parse("torchvision:mobilenet_v2?width_mult=0.5&input=3x160x160")
-    Source(scheme='torchvision', name='mobilenet_v2', inputs=(Input(sizes=(3, 160, 160), dtype='float32'),), \
+    Source(scheme='torchvision', name='mobilenet_v2', inputs=(Input(sizes=(3, 160, 160), dtype='float32', name=''),), \
 arguments={'width_mult': '0.5'})
 
     Raises ArchcostError for an input that is none.
@@ -92,15 +94,15 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def read_input(text: str) -> Input:
-    """Sizes of one input without the batch: 3x224x224, or 128:int64 for indices."""
-    found = _INPUT.fullmatch(text.strip().lower())
-    sizes = tuple(int(size) for size in re.split("[x×]", found[1])) if found else ()
+    """Sizes of one input without the batch: 3x224x224, 128:int64 for indices, mask=128 for an argument by name."""
+    found = _INPUT.fullmatch(text.strip())
+    sizes = tuple(int(size) for size in re.split("[xX×]", found[2])) if found else ()
     if found is None or not all(1 <= size <= 1_000_000 for size in sizes) or len(sizes) > 4:
         raise ArchcostError(f"--input {text}: write the sizes without the batch, such as 3x224x224, or 128:int64")
-    dtype = found[2] or "float32"
+    dtype = (found[3] or "float32").lower()
     if dtype not in DTYPES:
         raise ArchcostError(f"--input {text}: the dtype is one of {', '.join(DTYPES)}")
-    return Input(sizes, dtype)
+    return Input(sizes, dtype, found[1] or "")
 
 
 def scalar(name: str, text: str) -> Any:

@@ -22,6 +22,8 @@ def runnable(source: Source) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """
     sys.path.append(str(Path.cwd()))
     plan = importers.blueprint(source)
+    if plan is not None and any(each.name for each in plan.inputs):
+        raise ArchcostError(f"{source}: counters are run with inputs in their order, not by name")
     model: Any = None if plan is None else plan.build()
     if plan is None or not isinstance(model, nn.Module):
         raise ArchcostError(f"{source} gives a {type(model).__name__}, no nn.Module")

@@ -14,11 +14,18 @@ from archcost.errors import ArchcostError
 from archcost.importers.packages import quiet, said
 from archcost.importers.reference import Input, Source
 from archcost.importers.tracing import build, failures
+from archcost.importers.tracing.build import Stage
 from archcost.importers.tracing.graph import Trace
 from archcost.importers.tracing.spec import spec_text
 from archcost.importers.tracing.trace import trace
 
 Build = Callable[..., object]
+_WAYS: tuple[tuple[Callable[[Build], Any], Callable[[nn.Module], Stage]], ...] = (
+    (build.without_weights, build.on_meta),
+    (build.with_values, build.on_cpu),
+    (build.with_weights, build.on_cpu),
+)
+"""How a model is built, and made ready to be traced: each way can do more than those before it, and takes more."""
 
 
 def imported_spec(
@@ -30,19 +37,9 @@ def imported_spec(
     refuses the size without them.
     Raises ArchcostError for what is no model, or cannot be traced.
     """
-    model = built(source, make)
-    if resized:
-        try:
-            found = traced(source, model, inputs)
-        except ArchcostError as refused:
-            try:
-                model = built(source, lambda: make(**resized))
-            except ArchcostError:
-                raise refused from None
-            found = traced(source, model, inputs)
-    else:
-        found = traced(source, model, inputs)
-    return spec_text(found, lambda other: traced(source, model, other), inputs, name, str(source), kind_of(model))
+    stage, found = _first_trace(source, make, inputs, resized)
+    kind = kind_of(stage.model)
+    return spec_text(found, lambda other: traced(source, stage, other), inputs, name, str(source), kind)
 
 
 def kind_of(model: nn.Module) -> str:
@@ -50,29 +47,52 @@ def kind_of(model: nn.Module) -> str:
     return f"{type(model).__module__}.{type(model).__qualname__}"
 
 
-def built(source: Source, make: Build) -> nn.Module:
-    """The model on the meta device, in eval mode; where the user owns it, a copy."""
+def _first_trace(
+    source: Source, make: Build, inputs: Sequence[Input], resized: Mapping[str, Any] | None
+) -> tuple[Stage, Trace]:
+    """The first way that leads to a trace."""
+    refused: list[ArchcostError] = []
+    makes = [make, lambda: make(**resized)] if resized else [make]
+    for way in _WAYS:
+        for each in makes:
+            try:
+                stage = built(source, each, *way)
+                return stage, traced(source, stage, inputs)
+            except build.TooLarge:
+                break
+            except ArchcostError as error:
+                refused.append(error)
+    # Meta tensors have no values: what the second way says of data is truer than the first.
+    raise refused[len(makes) if len(refused) > len(makes) else 0] from None
+
+
+def built(source: Source, make: Build, way: Callable[[Build], Any], ready: Callable[[nn.Module], Stage]) -> Stage:
+    """The model in eval mode, ready to be traced; where the user owns it, a copy."""
     try:
         with quiet():
-            found = build.on_meta(make)
+            found = way(make)
+    except build.TooLarge:
+        raise
     except (Exception, SystemExit) as error:  # whatever a constructor raises
         raise ArchcostError(f"{source}: building the model failed: {said(error)}") from None
     if not isinstance(found, nn.Module):
         raise ArchcostError(f"{source} gives a {type(found).__name__}, no nn.Module")
     try:
-        return build.meta_copy(found)
+        return ready(found)
     except Exception as error:  # whatever copying raises
         raise ArchcostError(f"{source}: the model cannot be copied to be traced: {said(error)}") from None
 
 
-def traced(source: Source, model: nn.Module, inputs: Sequence[Input]) -> Trace:
+def traced(source: Source, stage: Stage, inputs: Sequence[Input]) -> Trace:
     """The model's trace at these inputs. Raises ArchcostError."""
-    tensors = tuple(torch.empty(1, *each.sizes, dtype=getattr(torch, each.dtype), device="meta") for each in inputs)
+    tensors = [(each.name, stage.tensor((1, *each.sizes), getattr(torch, each.dtype))) for each in inputs]
+    listed = tuple(tensor for name, tensor in tensors if not name)
+    named = {name: tensor for name, tensor in tensors if name}
     try:
         # torch prints the graph of what it cannot trace; the error says more
         said_there = io.StringIO()
         with quiet(), redirect_stdout(said_there), redirect_stderr(said_there), torch.random.fork_rng(devices=[]):
-            found = trace(model, tensors)
+            found = trace(stage.model, listed, named)
     except (Exception, SystemExit) as error:  # whatever a forward raises
         raise ArchcostError(f"{source}: {failures.explained(error, inputs)}") from None
     if not found.outputs:

@@ -24,6 +24,7 @@ from archcost.reports.columns import (
 if TYPE_CHECKING:
     from archcost.analysis.training import Training
     from archcost.reports.latency import Latency
+    from archcost.spec.parts import Imported
 
 CONVENTION = "macs: multiply-adds of convolutions, linear layers and matrix products; flops = 2 × macs"
 
@@ -185,9 +186,20 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
     imported = analysis.document.imported
     if imported is not None:
         found.append(("unused params (no output needs them)", counted(imported.unused_params)))
+        found.append(("rescales", _rescales(imported)))
         if imported.partial:
             found.append(("partial: macs unknown of", ", ".join(imported.partial)))
     return found
+
+
+def _rescales(imported: Imported) -> str:
+    """Which multipliers an imported spec takes, and why not the others."""
+    resolution, width = imported.fixed, imported.fixed_width
+    if not resolution and not width:
+        return "yes"
+    if resolution and width:
+        return f"no: {resolution}" if resolution == width else f"no: resolution: {resolution}; width: {width}"
+    return f"in width only: {resolution}" if resolution else f"in resolution only: {width}"
 
 
 def _axes(figure: Any) -> str:

@@ -35,6 +35,7 @@ def analysis(
         totals["unused_params"] = imported.unused_params
         data["imported"] = imported.origin
         data["partial"] = list(imported.partial)
+        data["fixed"] = {"resolution": imported.fixed or None, "width": imported.fixed_width or None}
     if latency:
         data["latency"] = _latency(latency)
     if training:

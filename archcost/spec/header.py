@@ -72,20 +72,26 @@ class HeaderReader(Reader):
 
     def _imported(self) -> None:
         node = self.root.value.get("imported")
-        if node is None or not self.mapping(node, "imported", ("origin", "unused_params", "partial", "fixed")):
+        if node is None or not self.mapping(
+            node, "imported", ("origin", "unused_params", "partial", "fixed", "fixed_width")
+        ):
             return
         said = node.plain
-        texts = all(isinstance(said.get(key, ""), str) for key in ("origin", "fixed"))
+        texts = all(isinstance(said.get(key, ""), str) for key in ("origin", "fixed", "fixed_width"))
         unused, partial = said.get("unused_params", 0), said.get("partial", [])
         whole = isinstance(unused, int) and not isinstance(unused, bool) and unused >= 0
         if not texts or not whole or not isinstance(partial, list) or not all(isinstance(p, str) for p in partial):
             self.problem(
-                "`imported` has the texts `origin` and `fixed`, the number `unused_params`, the list `partial`",
+                "`imported` has texts `origin`, `fixed`, `fixed_width`, the number `unused_params`, the list `partial`",
                 node.mark,
             )
             return
         self.document.imported = Imported(
-            printable(said.get("origin", "")), unused, tuple(map(printable, partial)), printable(said.get("fixed", ""))
+            printable(said.get("origin", "")),
+            unused,
+            tuple(map(printable, partial)),
+            printable(said.get("fixed", "")),
+            printable(said.get("fixed_width", "")),
         )
 
     def _input(self) -> None:

@@ -62,12 +62,13 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What an importer says of a spec: its origin, parameters that no output uses, operators whose multiply-adds
-    nobody knows, and why its resolution cannot change, if so."""
+    nobody knows, and why its resolution (`fixed`) or its width cannot change, if so."""
 
     origin: str
     unused_params: int = 0
     partial: tuple[str, ...] = ()
     fixed: str = ""
+    fixed_width: str = ""
 
 
 @dataclass(slots=True, eq=False)

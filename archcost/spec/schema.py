@@ -62,6 +62,7 @@ def _imported() -> dict[str, Any]:
         "unused_params": {"type": "integer", "minimum": 0, "description": "parameters that no output uses"},
         "partial": {"type": "array", "items": _TEXT, "description": "operators whose multiply-adds nobody knows"},
         "fixed": {**_TEXT, "description": "why its resolution cannot change"},
+        "fixed_width": {**_TEXT, "description": "why its width cannot change"},
     }
     return {"type": "object", "properties": fields, "additionalProperties": False}
 

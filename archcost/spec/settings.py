@@ -96,8 +96,8 @@ def _resolution(document: Document, rho: object, resolution: object, anew: bool)
         found = _chosen(own, rho, resolution)
         if any(is_array(new) or new != old for new, old in zip(found, own[1:], strict=True)):
             raise ArchcostError(
-                f"{document.file}: {imported.fixed}; import it again at the other size, as with "
-                f"`archcost analyze {imported.origin or 'SOURCE'} --resolution …`"
+                f"{document.file}: its resolution cannot change: {imported.fixed}; import it again at the other "
+                f"size, as with `archcost analyze {imported.origin or 'SOURCE'} --resolution …`"
             )
     return _chosen(own, rho, resolution)
 

@@ -5,6 +5,7 @@ Images are written with their channels in front, whichever way Keras has them: s
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +30,8 @@ class Walk:
         self.shapes: dict[str, Shape] = {}
         self.tensors: dict[int, Ref] = {}
         """By the identity of Keras' symbolic tensors."""
+        self.concrete: dict[int, Sequence[int | None]] = {}
+        """Shapes of those that Keras leaves open, by the same."""
         self.weights: dict[int, str] = {}
         self.readers: dict[int, list[Any]] = {}
         self.numbers: dict[int, int] = {}
@@ -51,6 +54,23 @@ class Walk:
             raise ArchcostError(f"{self.where}: a size within it is open: {tuple(shape)}")
         found = tuple(int(size) for size in shape[1:] if size is not None)
         return (1, found[-1], *found[:-1]) if self.last and len(found) > 2 else (1, *found)
+
+    def worked_out(self, node: Any) -> list[Sequence[int | None]]:
+        """The shapes of a node's outputs; where Keras leaves sizes open, the layer is run without values."""
+        found: list[Sequence[int | None]] = [tuple(tensor.shape) for tensor in node.output_tensors]
+        given = {id(tensor): self.concrete.get(id(tensor), tensor.shape) for tensor in node.input_tensors}
+        if any(None in shape[1:] for shape in found) and not any(None in shape[1:] for shape in given.values()):
+            keras = importlib.import_module("keras")
+            with keras.device("meta"):
+                tensors = {
+                    id(tensor): keras.ops.zeros((1, *given[id(tensor)][1:]), dtype=tensor.dtype)
+                    for tensor in node.input_tensors
+                }
+                arguments, named = node.arguments.fill_in(tensors)
+                made = keras.tree.flatten(node.operation(*arguments, **named))
+            found = [tuple(each.shape) for each in made]
+        self.concrete.update({id(tensor): shape for tensor, shape in zip(node.output_tensors, found, strict=True)})
+        return found
 
     def channels(self, ref: Ref) -> int:
         """The size that weights go along: a map's channels, a vector's features."""
@@ -85,9 +105,11 @@ class Walk:
         if hasattr(inner, "_nodes_by_depth"):
             for tensor, given in zip(inner.inputs, node.input_tensors, strict=True):
                 self.tensors[id(tensor)] = self.tensors[id(given)]
+                self.concrete[id(tensor)] = self.concrete.get(id(given), given.shape)
             self._graph(inner, f"{prefix}{layer.name}.")
             for tensor, made in zip(node.output_tensors, inner.outputs, strict=True):
                 self.tensors[id(tensor)] = self.tensors[id(made)]
+                self.concrete[id(tensor)] = self.concrete.get(id(made), made.shape)
             return
         step = Step(self, node, prefix)
         translation = TRANSLATIONS.get(type(layer).__name__)
@@ -152,7 +174,7 @@ class Step:
             self.path = prefix + walk.named(read)
         self.arguments = node.arguments
         self.refs = [walk.tensors[id(tensor)] for tensor in node.input_tensors]
-        self.outputs = [walk.sizes(tensor.shape) for tensor in node.output_tensors]
+        self.outputs = [walk.sizes(shape) for shape in walk.worked_out(node)]
         self.made: list[Ref] = []
 
     @property

@@ -104,6 +104,8 @@ class Walk:
         if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
             self._constant(node)
             return
+        if self._merged(node):
+            return
         branch = self._branch(node)
         if branch is not None:
             self._inline(node, branch)
@@ -147,6 +149,24 @@ class Walk:
             self._origin(name, "constant", tuple(value.shape), shapes.dtype_of(value))
             self.values[name] = value
 
+    def _merged(self, node: onnx.NodeProto) -> bool:
+        """Takes a node for the tensor that it stands for: where torch's exporter finds equal values twice, as the
+        scales of untrained norms, it keeps one and says `Identity` for the other. A vector of one number throughout is
+        such a one; what differs within is one tensor in two places."""
+        if node.op_type != "Identity" or node.domain not in ("", "ai.onnx") or node.input[0] not in self.initial:
+            return False
+        name, source = node.output[0], node.input[0]
+        shape, value = self.shapes[source], self.values.get(source)
+        if value is None or self.types[source] not in _FLOATS or math.prod(shape) != max(shape, default=0):
+            return False
+        if not bool((value == value.reshape(-1)[:1]).all()):
+            return False
+        self._origin(name, "constant", shape, self.types[source])
+        self.stored.add(name)
+        self.initial.add(name)
+        self.values[name] = value
+        return True
+
     def _branch(self, node: onnx.NodeProto) -> onnx.GraphProto | None:
         """The branch that an If takes, where that does not depend on the input's values."""
         if node.op_type != "If" or node.input[0] not in self.values:
@@ -186,26 +206,18 @@ class Walk:
         self.calls[call.name] = call
         self.shapes[call.name] = call.shape
         for argument, value in call.arguments.items():
-            if isinstance(value, Ref):
-                call.arguments[argument] = self._held(value, "buffer" if argument in _STATISTICS else "parameter")
-            else:
-                for ref in references(value):
-                    self._held(ref, "parameter")
+            for ref in references(value):
+                self._hold(ref, "buffer" if argument in _STATISTICS else "parameter")
 
-    def _held(self, ref: Ref, kind: Literal["parameter", "buffer"]) -> Ref:
-        """A tensor of the file that a call reads. Exporters keep vectors of equal values once, as the biases of an
-        untrained model, so each call has its own; only what has more axes can be tied."""
+    def _hold(self, ref: Ref, kind: Literal["parameter", "buffer"]) -> None:
+        """Notes a tensor of the file that a call reads: one tensor, however many read it. What is learned in one
+        place and a statistic in another is learned."""
         origin = self.trace.origins.get(ref.name)
         if origin is None or ref.name not in self.initial or self.types[ref.name] not in _FLOATS or origin.elements < 2:
-            return ref
-        if ref.name in self.held and origin.elements == max(origin.shape):
-            name = f"{ref.name}/{len(self.trace.origins)}"
-            number = len(self.trace.origins) + 1
-            self.trace.origins[name] = Origin(name, kind, origin.target, origin.shape, number)
-            return Ref(name)
+            return
+        if kind == "parameter" or ref.name not in self.held:
+            origin.kind = kind
         self.held.add(ref.name)
-        origin.kind = kind
-        return ref
 
     def mark(self, name: str, kind: Literal["parameter", "buffer"]) -> None:
         """What a constant is made of is learned, or a statistic, whatever its type and wherever the file keeps it."""
@@ -216,9 +228,9 @@ class Walk:
                 waiting += self.calls[each].reads
                 continue
             origin = self.trace.origins.get(each)
-            if origin is None or origin.kind == "input" or each in self.uniform:
+            if origin is None or origin.kind == "input" or each in self.uniform or (each == name and each in self.held):
                 continue
-            if each != name or each not in self.held:
+            if kind == "parameter" or origin.kind == "constant":
                 origin.kind = kind
 
     def loose(self, name: str) -> None:
@@ -229,6 +241,8 @@ class Walk:
 
     def stand_in(self, name: str, shape: Shape) -> Ref:
         """A learned tensor that the file keeps in another form."""
+        if name in self.trace.origins:
+            return Ref(name)
         self._origin(name, "parameter", shape, onnx.TensorProto.FLOAT)
         return Ref(name)
 

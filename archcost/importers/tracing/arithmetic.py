@@ -20,7 +20,7 @@ def macs(call: Call, shape: ShapeOf) -> int | None:
     if call.macs is not None:
         return call.macs
     if call.namespace == "python":
-        return 0
+        return 0 if call.operator in _PYTHON else None
     if call.namespace == "aten":
         if call.operator in _PRODUCTS:
             return int(_PRODUCTS[call.operator](call, shape))
@@ -102,6 +102,12 @@ def _recurrent(call: Call, shape: ShapeOf) -> int:
     return math.prod(given[:-1]) * weights
 
 
+def _cell(call: Call, shape: ShapeOf) -> int:
+    """One step: each row of the input through one matrix, each of the state through another."""
+    rows = math.prod(shape(call.arguments["input"])[:-1])
+    return rows * sum(math.prod(shape(call.arguments[name])) for name in ("w_ih", "w_hh"))
+
+
 def _tensordot(call: Call, shape: ShapeOf) -> int:
     given = shape(call.arguments["self"])
     axes: list[int] = call.arguments["dims_self"]
@@ -122,6 +128,7 @@ _PRODUCTS: dict[str, Callable[[Call, Any], int]] = {
     "inner": lambda call, shape: math.prod(call.shape) * shape(call.arguments["self"])[-1],
     "mv": _product("self", "vec"),
     "dot": _product("self", "tensor"),
+    "vdot": _product("self", "other"),
     "addmm": _product("mat1", "mat2"),
     "baddbmm": _product("batch1", "batch2"),
     "addbmm": lambda call, shape: math.prod(shape(call.arguments["batch1"])) * call.shape[-1],
@@ -134,6 +141,7 @@ _PRODUCTS: dict[str, Callable[[Call, Any], int]] = {
     "einsum": _einsum,
     "bilinear": _bilinear,
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),
+    **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), _cell),
     "tensordot": _tensordot,
 }
 
@@ -143,7 +151,21 @@ VIEWS = frozenset(
         *("transpose", "permute", "t", "movedim", "moveaxis", "swapaxes", "swapdims", "select", "slice", "narrow"),
         *("chunk", "split", "split_with_sizes", "unsafe_split", "unsafe_chunk", "tensor_split", "unbind", "view_as"),
         *("alias", "detach", "diagonal", "unfold", "as_strided", "adjoint", "numpy_T", "mT", "real", "imag"),
-        *("view_as_real", "view_as_complex", "hsplit", "vsplit", "atleast_2d", "broadcast_to", "getitem", "reshape_as"),
+        *(
+            "view_as_real",
+            "view_as_complex",
+            "_conj",
+            "conj",
+            "_neg_view",
+            "mH",
+            "H",
+            "hsplit",
+            "vsplit",
+            "atleast_2d",
+            "broadcast_to",
+            "getitem",
+            "reshape_as",
+        ),
     )
 )
 """Operators whose output is their input's memory."""
@@ -159,7 +181,17 @@ NONE = VIEWS | frozenset(
         *("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d"),
         *("replication_pad3d", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle"),
         *("im2col", "col2im", "tril", "triu", "diag", "diag_embed", "meshgrid", "block_diag", "lift_fresh"),
-        *("lift_fresh_copy", "resolve_conj", "resolve_neg", "unsafe_index", "_unsafe_index", "as_tensor", "lift"),
+        *(
+            "lift_fresh_copy",
+            "resolve_conj",
+            "conj_physical",
+            "_conj_physical",
+            "resolve_neg",
+            "unsafe_index",
+            "_unsafe_index",
+            "as_tensor",
+            "lift",
+        ),
         # made from nothing
         *("arange", "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like", "eye"),
         *("new_zeros", "new_ones", "new_full", "new_empty", "linspace", "scalar_tensor", "rand", "randn", "rand_like"),
@@ -196,3 +228,5 @@ NONE = VIEWS | frozenset(
 """Operators of aten without multiply-adds in the sense above, whatever else they compute."""
 
 _NONE_ELSEWHERE = frozenset(("higher_order.wrap_with_set_grad_enabled", "prims.convert_element_type", "prims.iota"))
+_PYTHON = frozenset(("getitem",))
+"""Functions of Python in a graph that compute nothing: any other may hold whatever is done inside it."""

@@ -20,7 +20,12 @@ def explained(error: BaseException, inputs: Sequence[Input]) -> str:
     text, shown = str(error), " and ".join(map(str, inputs))
     if isinstance(error, TypeError) and _MISSING.search(text):
         given = f"the {len(inputs)} inputs" if len(inputs) > 1 else "the input"
-        return f"the model needs more than {given} {shown}; give --input once for each ({said(error)})"
+        how = "give --input once for each, or by name as in --input mask=10"
+        return f"the model needs more than {given} {shown}; {how} ({said(error)})"
+    if isinstance(error, TypeError) and "unexpected keyword argument" in text:
+        return f"the model takes no input of that name: {shown} ({said(error)})"
+    if "uninitialized parameter" in text:
+        return "it has lazy layers, whose sizes the first input decides: name a function that runs the model once"
     if isinstance(error, TypeError) and "positional argument" in text and "were given" in text:
         return f"the model takes fewer than the {len(inputs)} inputs {shown}"
     where = _where(error)

@@ -17,6 +17,13 @@ class Ref:
     name: str
 
 
+class Unknown:
+    """A number among a call's arguments that is read from a tensor's values."""
+
+
+UNKNOWN = Unknown()
+
+
 @dataclass(slots=True, eq=False)
 class Origin:
     """A tensor that no call makes. identity: the same for tied parameters."""
@@ -113,3 +120,10 @@ def references(value: Any) -> Iterator[Ref]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from references(each)
+
+
+def holds_unknown(value: Any) -> bool:
+    """Whether a number in an argument is unknown, lists opened."""
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_unknown, value))
+    return value is UNKNOWN

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from archcost.importers.tracing import arithmetic
 from archcost.importers.tracing.entries import Alias, Draft, Entry, evaluated, has_batch, sample
-from archcost.importers.tracing.graph import Call, Origin, Ref, Shape, Trace, references
+from archcost.importers.tracing.graph import Call, Origin, Ref, Shape, Trace, holds_unknown, references
 from archcost.importers.tracing.rules import RULES
 
 _LIKENESSES = frozenset(
@@ -106,6 +106,15 @@ class Mapping:
             name = self.aliases[name]
         return name
 
+    def separate(self, ref: Any) -> bool:
+        """Whether a call that reads this learned vector can be a layer that has it: not where there is none, and
+        not where another layer holds it already, as those of a shared module do."""
+        if not isinstance(ref, Ref):
+            return False
+        origins = [self.trace.origins[name] for name in self._closure([ref.name])[0]]
+        learned = [origin.identity for origin in origins if origin.kind == "parameter"]
+        return not learned or any(identity not in self.used for identity in learned)
+
     # layers
 
     def _depending(self) -> set[str]:
@@ -120,7 +129,7 @@ class Mapping:
 
     def _place(self, call: Call) -> None:
         owner = self._owner(call)
-        rule = None if call.name in self.fixed else RULES.get(owner.operator if owner is not call else call.operator)
+        rule = None if call.name in self.fixed or _unknown(owner) else RULES.get(owner.operator)
         outcome = rule(self, call, owner) if rule is not None else None
         if isinstance(outcome, Alias) and self.sample(outcome.source) == sample(call.shape):
             self.aliases[call.name] = outcome.source
@@ -271,3 +280,8 @@ class Mapping:
                 needed.add(name)
         self.entries = {name: entry for name, entry in self.entries.items() if name in needed}
         self.partial = list(dict.fromkeys(self.partial))
+
+
+def _unknown(call: Call) -> bool:
+    """Whether a call has arguments that nobody knows, so that no layer can be written of it."""
+    return any(map(holds_unknown, call.arguments.values()))

@@ -7,6 +7,7 @@ size of its input. So what the layers of two traces do not share is fixed as tra
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from archcost.errors import ArchcostError
 from archcost.importers.reference import Input
@@ -21,13 +22,13 @@ _ODD = (257, 129, 513)
 def compared(trace: Trace, again: Retrace, inputs: Sequence[Input]) -> tuple[Mapping, str]:
     """The layers of a trace, and why the resolution cannot change at all, if so."""
     layers = Mapping(trace).run()
-    if len(inputs) != 1 or len(inputs[0].sizes) != 3 or layers.first_fixed():
+    if len(inputs) != 1 or len(inputs[0].sizes) != 3:
         return layers, "" if len(inputs) == 1 else "it has several inputs"
     channels, height, width = inputs[0].sizes
     odd = next(size for size in _ODD if size not in (height, width))
     for size in (odd, height + 64):
         try:
-            other = Mapping(again([Input((channels, size, size), inputs[0].dtype)])).run()
+            other = Mapping(again([replace(inputs[0], sizes=(channels, size, size))])).run()
             break
         except ArchcostError:
             continue

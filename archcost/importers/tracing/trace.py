@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -10,26 +11,34 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from archcost.importers.tracing.graph import Call, Origin, Ref, Shape, Trace
+from archcost.importers.tracing.graph import UNKNOWN, Call, Origin, Ref, Shape, Trace
 
 _INLINED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4, "hints_wrapper": 0}
 """Wrappers around a part of the graph, with the number of arguments before it."""
 
 
-class _WritesIntoView(Exception):
-    """A tensor is written through a view of it; only the functional form of the graph shows who reads that."""
+_FUNCTORCH = "torch._functorch"
+"""Where the functions live that begin and end `vmap`, between which a graph has the sizes of one slice."""
 
 
-def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Trace:
-    """The calls that one forward in eval mode makes. model: on the meta device. Raises what torch.export raises."""
-    with warnings.catch_warnings(), torch.device("meta"):
+class _NeedsFunctionalForm(Exception):
+    """A tensor is written through a view of it, or mapped over by `vmap`: only the functional form of the graph shows
+    who reads that, and the sizes that are computed with."""
+
+
+def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...], named: Mapping[str, torch.Tensor]) -> Trace:
+    """The calls that one forward in eval mode makes. inputs, named: on meta or fake, as the model's tensors.
+
+    Raises what torch.export raises.
+    """
+    with warnings.catch_warnings(), torch.device((*inputs, *named.values())[0].device):
         warnings.simplefilter("ignore")
-        program = torch.export.export(model, inputs, strict=False)
+        program = torch.export.export(model, inputs, dict(named), strict=False)
         identities = {name: id(p) for name, p in model.named_parameters(remove_duplicate=False)}
         elements = {id(p): p.numel() for p in model.parameters()}
         try:
             return _Reader(program, identities, elements).read()
-        except _WritesIntoView:
+        except _NeedsFunctionalForm:
             program = program.run_decompositions({})
             return _Reader(program, identities, elements, functional=True).read()
 
@@ -114,10 +123,12 @@ class _Reader:
             if name in _INLINED:
                 self._inline(node, _INLINED[name])
                 return
+            if getattr(target, "__module__", "").startswith(_FUNCTORCH) and not self.functional:
+                raise _NeedsFunctionalForm
             arguments = {str(i): self._value(arg) for i, arg in enumerate(node.args)}
         shape, shapes = _shapes(node.meta.get("val"))
         if shape is None:
-            self.values[node] = node.meta.get("val")
+            self.values[node] = _number(node.meta.get("val"))
             return
         self._add(node, name, namespace, arguments, shape, shapes)
         if isinstance(target, torch._ops.OpOverload):
@@ -130,7 +141,7 @@ class _Reader:
             return
         shape, shapes = _shapes(node.meta.get("val"))
         if shape is None:
-            self.values[node] = node.meta.get("val")
+            self.values[node] = _number(node.meta.get("val"))
             return
         self._add(node, "getitem", "python", {"source": source, "index": index}, shape, shapes)
 
@@ -193,7 +204,7 @@ class _Reader:
             for target in given if isinstance(given, (list, tuple)) else [given]:
                 if isinstance(target, fx.Node):
                     if not self.functional and self._read_elsewhere(target, node):
-                        raise _WritesIntoView
+                        raise _NeedsFunctionalForm
                     if isinstance(ref := self.values[target], Ref):
                         self.written.append(ref)
             return True
@@ -220,6 +231,11 @@ class _Reader:
 _MAY_SHARE = {"aten::reshape", "aten::contiguous", "aten::flatten", "aten::to", "aten::dropout", "aten::type_as"}
 
 
+def _number(value: Any) -> Any:
+    """What a node gives that is no tensor; UNKNOWN for a number that only values say."""
+    return UNKNOWN if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)) else value
+
+
 def _shapes(value: Any) -> tuple[Shape | None, tuple[Shape, ...]]:
     """(shape, ()) of one tensor, (first, all) of several; (None, ()) where there is none."""
     if isinstance(value, torch.Tensor):
@@ -230,6 +246,10 @@ def _shapes(value: Any) -> tuple[Shape | None, tuple[Shape, ...]]:
     return None, ()
 
 
+_AGAIN = re.compile(r"@\d+$")
+"""What torch.export puts behind the path of a module that is called again."""
+
+
 def _place(node: fx.Node) -> tuple[str, str]:
     """(path, class) of the innermost module that a node belongs to."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
@@ -237,4 +257,4 @@ def _place(node: fx.Node) -> tuple[str, str]:
         return "", ""
     path, kind = stack[-1]
     kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    return str(path).split("@")[0], kind
+    return _AGAIN.sub("", str(path)), kind

@@ -9,25 +9,25 @@ from typing import Any
 from archcost.importers.tracing import widths
 from archcost.importers.tracing.entries import Entry
 from archcost.importers.tracing.mapping import Mapping
+from archcost.spec.expansion import LONGEST_NAME
 from archcost.spec.parts import INPUT
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the header says. kind: the model's class."""
+    """What the header says. kind: the model's class; fixed, fixed_width: why resolution and width cannot change."""
 
     name: str
     origin: str
-    unused: int
-    partial: tuple[str, ...]
-    fixed: str
     kind: str
+    unused: int = 0
+    partial: tuple[str, ...] = ()
+    fixed: str = ""
+    fixed_width: str = ""
 
 
 def written(layers: Mapping, header: Written, plain: bool = False) -> str:
     """The spec's text. plain: every size as the number that it is here, none computed from others."""
-    import yaml
-
     top: dict[str, Any] = {"name": header.name, "imported": _imported(header)}
     top["input"] = list(layers.sample(layers.input))
     names = {layers.input: INPUT, **named(list(layers.entries.values()), list(layers.entries))}
@@ -36,13 +36,30 @@ def written(layers: Mapping, header: Written, plain: bool = False) -> str:
             entry.draft.written = {}
     elif scaling := widths.applied(layers, names, header.kind):
         top["scaling"] = scaling
-    lines = [yaml.safe_dump(top, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None).rstrip()]
-    lines.append("layers:")
+    lines = []
     before = layers.input
     for key, entry in layers.entries.items():
         lines.append(f"  - {_flow(_fields(key, entry, names, before))}")
         before = key
-    return "\n".join(lines) + "\n"
+    return _top(top) + _LAYERS + "\n".join(lines) + "\n"
+
+
+_LAYERS = "\nlayers:\n"
+
+
+def _top(fields: dict[str, Any]) -> str:
+    import yaml
+
+    said = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    return str(said).rstrip()
+
+
+def headed(text: str, header: Written) -> str:
+    """A spec's text with another header."""
+    import yaml
+
+    top, between, rest = text.partition(_LAYERS)
+    return _top({**yaml.safe_load(top), "imported": _imported(header)}) + between + rest
 
 
 def _imported(header: Written) -> dict[str, Any]:
@@ -53,6 +70,8 @@ def _imported(header: Written) -> dict[str, Any]:
         found["partial"] = list(header.partial)
     if header.fixed:
         found["fixed"] = header.fixed
+    if header.fixed_width:
+        found["fixed_width"] = header.fixed_width
     return found
 
 
@@ -87,7 +106,9 @@ def named(entries: list[Entry], keys: list[str]) -> dict[str, str]:
         alike = len({each.draft.kind for each in together[path]}) == 1
         what = _what(entry)
         base = path if path and alike and path not in parents else f"{path}.{what}" if path else what
+        base = ".".join(_word(part) for part in base.split("."))
         base = f"_{base}" if base.startswith("$") else base
+        base = base[-_LONGEST:].lstrip(".")
         name = base
         while taken[name]:
             taken[base] += 1
@@ -95,6 +116,15 @@ def named(entries: list[Entry], keys: list[str]) -> dict[str, str]:
         taken[name] += 1
         found[key] = name
     return found
+
+
+_LONGEST = LONGEST_NAME - 10
+"""Room for a number."""
+
+
+def _word(part: str) -> str:
+    """A part of a path as a spec takes it: a module's key can be any text."""
+    return "".join(character if character.isprintable() else "_" for character in part).strip() or "_"
 
 
 def _what(entry: Entry) -> str:

@@ -17,7 +17,7 @@ TRANSLATIONS: dict[str, Translation] = {}
 FREE = frozenset(
     (
         *("Cropping1D", "Cropping2D", "Cropping3D", "ZeroPadding1D", "ZeroPadding3D", "UpSampling1D", "UpSampling3D"),
-        *("RepeatVector", "Embedding", "UnitNormalization", "SpectralNormalization", "Masking", "AveragePooling1D"),
+        *("RepeatVector", "Embedding", "UnitNormalization", "Masking", "AveragePooling1D"),
         *("AveragePooling3D", "MaxPooling1D", "MaxPooling3D", "Discretization", "Hashing", "CategoryEncoding", "Split"),
         *("IntegerLookup", "StringLookup", "Resizing", "CenterCrop", "GetItem", "Cast", "Where", "Stack", "Permute"),
         *("Softmax", "Normalization", "LayerNormalization", "GroupNormalization", "Activation", "Average"),

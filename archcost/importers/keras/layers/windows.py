@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def _window(layer: Any, kernel: list[int]) -> dict[str, Any]:
-    padding = "same_upper" if layer.padding == "same" and max(kernel) > 1 else [0] * len(kernel)
+    """A causal layer reads before its beginning, which costs what `same` does."""
+    padding = "same_upper" if layer.padding in ("same", "causal") and max(kernel) > 1 else [0] * len(kernel)
     dilation = list(getattr(layer, "dilation_rate", (1,) * len(kernel)))
     return {"stride": list(layer.strides), "padding": padding, "dilation": dilation}
 
@@ -19,8 +20,6 @@ def _window(layer: Any, kernel: list[int]) -> dict[str, Any]:
 @translates("Conv1D", "Conv2D", "Conv3D")
 def conv(step: Step) -> bool | None:
     layer = step.layer
-    if layer.padding == "causal":
-        return False
     kernel, channels = list(layer.kernel_size), step.walk.channels(step.x)
     weight = step.weight("kernel", (layer.filters, channels // layer.groups, *kernel))
     given: dict[str, Any] = {"input": step.x, "weight": weight, "bias": step.weight("bias", (layer.filters,))}

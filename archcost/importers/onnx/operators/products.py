@@ -121,8 +121,7 @@ def recurrent(step: Step) -> bool | None:
 def matmul_packed(step: Step) -> bool | None:
     """A linear layer whose weights share bytes: [k, n] of them, by its attributes."""
     k, n = step.attribute("K", 0), step.attribute("N", 0)
-    name = f"{step.node.output[0]}/unpacked"
-    weight = step.walk.stand_in(name, (n, k))
+    weight = step.walk.stand_in(f"{step.name(1)}/unpacked", (n, k))
     arguments: dict[str, Any] = {"input": step.ref(0), "weight": weight, "bias": None}
     step.emit("linear", arguments)
     return True

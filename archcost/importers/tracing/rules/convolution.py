@@ -37,7 +37,7 @@ def conv(mapping: Mapping, call: Call, owner: Call) -> Outcome:
             source, shape, edges = before, mapping.sample(before), "same"
     fields: dict[str, Any] = {"kernel": plain(kernel), "stride": plain(stride), "dilation": plain(dilation)}
     fields = {name: value for name, value in fields.items() if name == "kernel" or value != 1}
-    if given["bias"] is not None:
+    if mapping.separate(given["bias"]):
         fields["bias"] = True
     groups = int(given["groups"])
     single = kernel == [1, 1] and edges == ((0, 0), (0, 0))
@@ -69,7 +69,7 @@ def transposed(mapping: Mapping, call: Call, owner: Call) -> Outcome:
             fields[name] = value
     if groups > 1:
         fields["groups"] = groups
-    if given["bias"] is not None:
+    if mapping.separate(given["bias"]):
         fields["bias"] = True
     return Draft("conv_transpose", fields, [x.name])
 

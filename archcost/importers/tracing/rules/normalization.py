@@ -23,7 +23,8 @@ def batch_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         return None
     if not mapping.batched(x):
         return None
-    fields = {name: False for name, tensor in (("gamma", given["weight"]), ("beta", given["bias"])) if tensor is None}
+    learned = (("gamma", given["weight"]), ("beta", given["bias"]))
+    fields = {name: False for name, tensor in learned if not mapping.separate(tensor)}
     return Draft("batch_norm", fields, [x.name])
 
 
@@ -41,9 +42,9 @@ def layer_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
         fields["over"] = "all"
     if given.get("channels"):
         fields["over"] = "channels"
-    if given["weight"] is None:
+    if not mapping.separate(given["weight"]):
         fields["affine"] = False
-    elif given["bias"] is None:
+    elif not mapping.separate(given["bias"]):
         fields["beta"] = False
     return Draft("layer_norm", fields, [x.name])
 
@@ -55,7 +56,7 @@ def group_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     if not mapping.is_varying(x) or not mapping.batched(x):
         return None
     fields: dict[str, Any] = {"groups": int(given["num_groups"])}
-    if given["weight"] is None:
+    if not mapping.separate(given["weight"]):
         fields["affine"] = False
     return Draft("group_norm", fields, [x.name])
 
@@ -66,7 +67,7 @@ def rms_norm(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     x = given["input"]
     if not mapping.is_varying(x) or len(given["normalized_shape"]) != 1:
         return None
-    return Draft("rms_norm", {} if given["weight"] is not None else {"affine": False}, [x.name])
+    return Draft("rms_norm", {} if mapping.separate(given["weight"]) else {"affine": False}, [x.name])
 
 
 @rule("dropout", "feature_dropout", "alpha_dropout", "native_dropout")

@@ -19,7 +19,7 @@ def linear(mapping: Mapping, call: Call, owner: Call) -> Outcome:
     if not mapping.is_varying(x) or not mapping.is_constant(weight):
         return None
     fields: dict[str, Any] = {"out": mapping.shape(weight)[0]}
-    if given["bias"] is None:
+    if not mapping.separate(given["bias"]):
         fields["bias"] = False
     if len(mapping.sample(x)) == 3:
         fields["per_row"] = True

@@ -69,8 +69,8 @@ class Convention:
     """What one tool counts.
 
     unit: mac or flop, as the tool calls it; of: the tool and the version that the rules were checked on; differs:
-    what makes its figure another; remarks: by kind, what else the tool's own figure depends on, and otherwise, for some
-    of these, what it counts then; unknown: by kind, why there is no rule.
+    what makes its figure another; remarks: by kind, what else the tool's own figure depends on; unknown: by kind, why
+    there is no rule.
     """
 
     name: str
@@ -80,7 +80,6 @@ class Convention:
     rules: Mapping[str, tuple[Rule, ...]]
     remarks: Mapping[str, str]
     unknown: Mapping[str, str]
-    otherwise: Mapping[str, Rule]
 
     def rule(self, layer: Layer, network: Network) -> Rule | None:
         """The rule for one layer; None where it has none."""
@@ -183,17 +182,16 @@ def find(name: str) -> Convention:
 def _convention(name: str, row: Mapping[str, Any]) -> Convention:
     rules: dict[str, list[Rule]] = {}
     for selectors, text in [*row["rules"].items(), (row["nothing"], "0")]:
-        for selector in _listed(selectors):
+        for selector in listed(selectors):
             kind, where = _selected(selector)
-            rules.setdefault(kind, []).append(Rule(_terms(str(text)), where))
-    unknown = {kind: text for kinds, text in row.get("unknown", {}).items() for kind in _listed(kinds)}
-    remarks = {kind: text for kinds, text in row.get("remarks", {}).items() for kind in _listed(kinds)}
-    otherwise = {kind: Rule(_terms(str(text)), {}) for kind, text in row.get("otherwise", {}).items()}
+            rules.setdefault(kind, []).append(Rule(terms_of(str(text)), where))
+    unknown = {kind: text for kinds, text in row.get("unknown", {}).items() for kind in listed(kinds)}
+    remarks = {kind: text for kinds, text in row.get("remarks", {}).items() for kind in listed(kinds)}
     ordered = {kind: tuple(found) for kind, found in rules.items()}
-    return Convention(name, row["unit"], row["of"], row["differs"], ordered, remarks, unknown, otherwise)
+    return Convention(name, row["unit"], row["of"], row["differs"], ordered, remarks, unknown)
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     """Names separated by commas; those inside brackets belong to a name."""
     return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
 
@@ -207,10 +205,10 @@ def _selected(text: str) -> tuple[str, dict[str, str]]:
     return found[1], {name.strip(): wanted.strip() for name, wanted in pairs}
 
 
-def _terms(text: str) -> dict[str, int]:
+def terms_of(text: str) -> dict[str, int]:
     """A combination of terms.
 
-    >>> _terms("2 macs + bias_adds - outputs"), _terms("0")
+    >>> terms_of("2 macs + bias_adds - outputs"), terms_of("0")
     ({'macs': 2, 'bias_adds': 1, 'outputs': -1}, {})
     """
     if text == "0":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from archcost.analysis import Analysis, conventions
-from archcost.analysis.causes import Cause, Term, causes_of, name_of
+from archcost.analysis.causes import Cause, Term, causes_of, name_of, of_sizes
 from archcost.analysis.conventions import Convention
+from archcost.analysis.hooks import Writing
 from archcost.analysis.terms import TERMS
 from archcost.cost import Amount
 from archcost.graph import Layer, Network
@@ -19,13 +20,17 @@ BIASES, SCORES = "biases", "products of attention"
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a counter gave for one convention: a figure, or why there is none; note: what it said itself."""
+    """What a counter gave for one convention: a figure, or why there is none.
+
+    note: what it said itself; sizes: the part of it that its own graph shows to be arithmetic of sizes.
+    """
 
     convention: str
     version: str
     figure: int | None
     failure: str = ""
     note: str = ""
+    sizes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Row:
     """One convention beside the counter that it describes.
 
     counted: by the convention; None where it has no rule for an operator, and terms then sum to the rest. The first
-    term is the macs, twice where the unit is flop. causes: what makes up a difference; remarks: what may.
+    term is the macs, twice where the unit is flop. causes: what is known to make up a difference, by how the model
+    writes its layers; remarks: what may, where that is not known.
     """
 
     count: Count
@@ -57,6 +63,11 @@ class Row:
         return self.count.figure - self.counted
 
     @property
+    def unexplained(self) -> int:
+        """What no known cause accounts for."""
+        return (self.difference or 0) - sum(cause.count for cause in self.causes)
+
+    @property
     def verdict(self) -> Verdict:
         if self.count.figure is None:
             return "failed"
@@ -64,7 +75,7 @@ class Row:
             return "no rule"
         if self.difference == 0:
             return "equal"
-        return "explained" if self.causes else "differs"
+        return "differs" if self.unexplained else "explained"
 
     @property
     def other_version(self) -> bool:
@@ -91,16 +102,18 @@ class Crosscheck:
         return not any(row.verdict in ("failed", "differs") for row in self.rows)
 
 
-def rows(network: Network, counts: Iterable[Count]) -> Iterator[Row]:
+def rows(network: Network, counts: Iterable[Count], writings: Mapping[str, Writing] | None = None) -> Iterator[Row]:
+    """writings: how the model that was counted writes each layer; None where that is not known."""
     for count in counts:
         convention = conventions.find(count.convention)
         counted: Any = convention.total(network)
         parts = tuple(terms(convention, network))
         causes: tuple[Cause, ...] = ()
         if counted is not None and count.figure not in (None, counted):
-            causes = causes_of(convention, network, int(count.figure or 0) - counted)
-        remarks, reasons = tuple(convention.notes(network)), tuple(convention.reasons(network))
-        yield Row(count, convention, counted, parts, causes, remarks, reasons)
+            causes = (of_sizes(convention, count.sizes),) if count.sizes else ()
+            causes += causes_of(convention, network, writings or {})
+        remarks = () if writings else tuple(convention.notes(network))
+        yield Row(count, convention, counted, parts, causes, remarks, tuple(convention.reasons(network)))
 
 
 def terms(convention: Convention, network: Network) -> list[Term]:

@@ -1,7 +1,7 @@
 """Counters of others: each file of this folder runs one, and the folder is the registry.
 
 A file names the distributions it `NEEDS` and the `CONVENTIONS` that say what it counts; `count(model, inputs)` gives a
-figure for each, or (figure, what to know of it). It imports its tool when it counts, not before. Whatever it does to
+figure for each, plain or as a `Figure`, and runs the tool as its README does. It imports its tool when it counts, not before. Whatever it does to
 the model or to torch is done in a process of its own.
 """
 
@@ -14,12 +14,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from typing import Any
 
 from archcost.errors import ArchcostError
 from archcost.spec.names import unknown
 
 INSTALL = "pip install 'archcost[counters]'"
 """The command that installs all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A counter's figure, and what to know of it. sizes: what of it is arithmetic of sizes, as its own graph shows."""
+
+    value: Any
+    note: str = ""
+    sizes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""How a model of PyTorch writes each layer of its spec: by which module and which function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from archcost import importers
+from archcost.analysis.hooks import Writing
+from archcost.errors import ArchcostError
+from archcost.importers.reference import Source
+from archcost.importers.torch import built, traced
+from archcost.importers.tracing.graph import Call
+from archcost.importers.tracing.mapping import Mapping
+from archcost.importers.tracing.probe import compared
+from archcost.importers.tracing.spelling import listening
+from archcost.importers.tracing.writing import named
+
+_SIGNS = {"mul": "×", "add": "+", "sub": "−", "div": "÷", "matmul": "@", "rsub": "−", "pow": "**"}
+_METHODS = ("method_descriptor.", "wrapper_descriptor.")
+
+
+def writings(source: Source) -> dict[str, Writing]:
+    """By the names of the layers in the spec that a model imports to.
+
+    Raises ArchcostError where the model cannot be traced.
+    """
+    plan = importers.blueprint(source)
+    if plan is None:
+        raise ArchcostError(f"{source} is no module of PyTorch")
+    try:
+        return _writings(source, plan.build, plan.inputs)
+    except ArchcostError:
+        if not plan.resized:
+            raise
+        return _writings(source, partial(plan.build, **plan.resized), plan.inputs)
+
+
+def _writings(source: Source, make: Callable[..., object], inputs: Any) -> dict[str, Writing]:
+    model = built(source, make)
+    with listening():
+        found = traced(source, model, inputs)
+    layers = compared(found, lambda other: traced(source, model, other), inputs)[0]
+    keys = list(layers.entries)
+    names = named([layers.entries[key] for key in keys], keys)
+    modules = dict(model.named_modules(remove_duplicate=False))
+    return {names[key]: _writing(layers, layers.entries[key].call, modules) for key in keys}
+
+
+def _writing(layers: Mapping, call: Call, modules: dict[str, nn.Module]) -> Writing:
+    if call.operator == "getitem" and call.namespace == "python":  # one of several outputs
+        call = layers.calls[call.arguments["source"].name]
+    module = modules.get(call.path)
+    around = [modules[path] for path in _above(call.path) if path in modules]
+    classes = _classes(module) if module is not None else ()
+    leaf = module is not None and not any(True for _ in module.children())
+    pair = isinstance(getattr(module, "kernel_size", None), (tuple, list))
+    fused = any(map(_fused, [*around, *([module] if module is not None else [])]))
+    outer = tuple(_name(type(each)) for each in around)
+    return Writing(call.operator, call.called, classes, _shown(call, classes), leaf, pair, fused, outer)
+
+
+def _above(path: str) -> list[str]:
+    """The paths of the modules around one, the model itself first."""
+    parts = path.split(".") if path else []
+    return [".".join(parts[:n]) for n in range(len(parts))]
+
+
+def _classes(module: nn.Module) -> tuple[str, ...]:
+    return tuple(_name(each) for each in type(module).__mro__ if each not in (nn.Module, object))
+
+
+def _name(kind: type) -> str:
+    """A class's full name; torch's own as people write them, nn.Conv2d."""
+    return f"nn.{kind.__name__}" if kind.__module__.startswith("torch.nn.modules") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _fused(module: nn.Module) -> bool:
+    """Whether torch runs a module as one function, all else as in inference, as soon as nothing wants gradients."""
+    if type(module) is not nn.TransformerEncoderLayer:
+        return False
+    attention: Any = module.self_attn
+    alike = module.norm1.eps == module.norm2.eps and attention._qkv_same_embed_dim
+    plain = attention.batch_first and attention.in_proj_bias is not None and attention.num_heads % 2 == 0
+    return bool(alike and plain and module.activation_relu_or_gelu)
+
+
+def _shown(call: Call, classes: tuple[str, ...]) -> str:
+    """How people would say it: nn.ReLU, F.relu, x.mean, ×."""
+    own = classes[0] if classes else ""
+    if own == "nn.MultiheadAttention":
+        return "inside nn.MultiheadAttention"
+    if own.startswith("nn.") and own not in ("nn.Sequential", "nn.TransformerEncoderLayer", "nn.TransformerDecoderLayer"):
+        return f"written as {own}"
+    derived = next((name for name in classes[1:] if name.startswith("nn.") and name in _LAYERS), "")
+    if derived:
+        return f"written as {own.rpartition('.')[2]}, a subclass of {derived}"
+    return f"written as {_spelled(call)}"
+
+
+def _spelled(call: Call) -> str:
+    if call.called:
+        place, _, name = call.called[0].partition(".")
+        if name == "__matmul__":
+            return "@"
+        return f"x.{name}" if place == "Tensor" else call.called[0]
+    kind, _, name = call.function.rpartition(".")
+    plain = name.strip("_")
+    if plain in _SIGNS:
+        return _SIGNS[plain]
+    if f"{kind}." in _METHODS:
+        return f"x.{name}"
+    return f"F.{name}" if kind == "function" else f"torch.{name or call.operator}"
+
+
+_LAYERS = {f"nn.{name}" for name in dir(nn) if name not in ("Sequential", "ModuleList", "ModuleDict", "Module")}

@@ -18,7 +18,6 @@ NAMES = {
     "scaled_dot_product_attention": "attention",
 }
 """What terms call kinds of operators; pools are pooling, and the others go by their own names."""
-FUSED = "inside nn.TransformerEncoderLayer, which torch runs as one function where no gradients are wanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +58,11 @@ def causes_of(convention: Convention, network: Network, writings: Mapping[str, W
             continue
         seen = seeing.seen(convention, layer, network, writing)
         if seen is not None and seen != counted:
-            shown = FUSED if writing.fused and not seeing.gradients else writing.shown
-            sums = found.setdefault((shown, name_of(layer.kind)), [0, 0])
+            sums = found.setdefault((writing.shown, name_of(layer.kind)), [0, 0])
             sums[0] += int(counted)
             sums[1] += seen
     causes = [_cause(convention, *key, *sums) for key, sums in found.items()]
     return tuple(sorted(causes, key=lambda cause: -abs(cause.count)))
-
-
-def of_sizes(convention: Convention, count: int) -> Cause:
-    """What a tool counts for the arithmetic of sizes, as its own graph shows it."""
-    remark = f"{_tool(convention)} counts sizes that the model computes while it runs, as if they were tensors"
-    return Cause(remark, (Term("sizes", count),))
 
 
 def _cause(convention: Convention, shown: str, name: str, counted: int, seen: int) -> Cause:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from archcost.analysis import Analysis, conventions
-from archcost.analysis.causes import Cause, Term, causes_of, name_of, of_sizes
+from archcost.analysis.causes import Cause, Term, causes_of, name_of
 from archcost.analysis.conventions import Convention
 from archcost.analysis.hooks import Writing
 from archcost.analysis.terms import TERMS
@@ -22,7 +22,7 @@ BIASES, SCORES = "biases", "products of attention"
 class Count:
     """What a counter gave for one convention: a figure, or why there is none.
 
-    note: what it said itself; sizes: the part of it that its own graph shows to be arithmetic of sizes.
+    note: what it said itself; asides: parts of it that are no layer's, as the tool's own listing shows them.
     """
 
     convention: str
@@ -30,7 +30,7 @@ class Count:
     figure: int | None
     failure: str = ""
     note: str = ""
-    sizes: int = 0
+    asides: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def rows(network: Network, counts: Iterable[Count], writings: Mapping[str, Writi
         parts = tuple(terms(convention, network))
         causes: tuple[Cause, ...] = ()
         if counted is not None and count.figure not in (None, counted):
-            causes = (of_sizes(convention, count.sizes),) if count.sizes else ()
+            causes = tuple(Cause(remark, (Term("beside", each),)) for remark, each in count.asides.items() if each)
             causes += causes_of(convention, network, writings or {})
         remarks = () if writings else tuple(convention.notes(network))
         yield Row(count, convention, counted, parts, causes, remarks, tuple(convention.reasons(network)))

@@ -26,8 +26,7 @@ class Writing:
 
     operator: of torch, as it was traced; called: the names that it was called by, outermost first; module: the classes
     of the module that called it, its own first (`nn.Conv2d`); leaf: whether that has no modules inside; pair: whether
-    its kernel is written as two numbers; around: the classes of the modules around it; fused: whether it is inside a
-    module that torch runs as one function where no gradients are wanted; shown: for people.
+    its kernel is written as two numbers; around: the classes of the modules around it; shown: for people.
     """
 
     operator: str
@@ -36,7 +35,6 @@ class Writing:
     shown: str
     leaf: bool = True
     pair: bool = False
-    fused: bool = False
     around: tuple[str, ...] = ()
 
 
@@ -48,7 +46,7 @@ class Hooks:
 
     Each has a rule, or `RULE` for the convention's own, or `UNKNOWN`. subclasses: whether a class stands for those
     derived from it; leaves: whether modules with others inside are passed over; whole: classes that hide what is
-    inside; gradients: whether it runs the model as training does.
+    inside.
     """
 
     modules: Mapping[str, Rule | str]
@@ -57,7 +55,6 @@ class Hooks:
     whole: tuple[str, ...] = ()
     subclasses: bool = False
     leaves: bool = False
-    gradients: bool = True
 
     def seen(self, convention: Convention, layer: Layer, network: Network, writing: Writing) -> int | None:
         """What the tool counts in a layer that is written so; None where that is not known."""
@@ -76,7 +73,7 @@ class Hooks:
             yield self.operators[operator]
         elif not self.modules and not self.functions:
             yield RULE
-        elif self.gradients or not writing.fused:
+        else:
             yield from self._hook(layer, writing)
             yield from (self.functions[name] for name in writing.called if name in self.functions)
 
@@ -114,7 +111,7 @@ def table() -> dict[str, Hooks]:
 
 def _hooks(row: Mapping[str, Any]) -> Hooks:
     modules, functions, operators = (_rules(row.get(name, {})) for name in ("modules", "functions", "operators"))
-    flags = {name: bool(row[name]) for name in ("subclasses", "leaves", "gradients") if name in row}
+    flags = {name: bool(row[name]) for name in ("subclasses", "leaves") if name in row}
     return Hooks(modules, functions, operators, tuple(listed(row.get("whole", ""))), **flags)
 
 

@@ -92,7 +92,7 @@ def _parts(value: Any) -> dict[str, Any]:
         whole = None
     if isinstance(value, bool) or whole is None or whole != value or whole < 0:
         return {"rubbish": repr(value)[:LONGEST]}
-    return {"figure": whole, "note": given.note[:LONGEST], "sizes": given.sizes}
+    return {"figure": whole, "note": given.note[:LONGEST], "asides": dict(given.asides)}
 
 
 def _said(error: BaseException) -> str:

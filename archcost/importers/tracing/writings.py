@@ -58,9 +58,8 @@ def _writing(layers: Mapping, call: Call, modules: dict[str, nn.Module]) -> Writ
     classes = _classes(module) if module is not None else ()
     leaf = module is not None and not any(True for _ in module.children())
     pair = isinstance(getattr(module, "kernel_size", None), (tuple, list))
-    fused = any(map(_fused, [*around, *([module] if module is not None else [])]))
     outer = tuple(_name(type(each)) for each in around)
-    return Writing(call.operator, call.called, classes, _shown(call, classes), leaf, pair, fused, outer)
+    return Writing(call.operator, call.called, classes, _shown(call, classes), leaf, pair, outer)
 
 
 def _above(path: str) -> list[str]:
@@ -76,16 +75,6 @@ def _classes(module: nn.Module) -> tuple[str, ...]:
 def _name(kind: type) -> str:
     """A class's full name; torch's own as people write them, nn.Conv2d."""
     return f"nn.{kind.__name__}" if kind.__module__.startswith("torch.nn.modules") else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _fused(module: nn.Module) -> bool:
-    """Whether torch runs a module as one function, all else as in inference, as soon as nothing wants gradients."""
-    if type(module) is not nn.TransformerEncoderLayer:
-        return False
-    attention: Any = module.self_attn
-    alike = module.norm1.eps == module.norm2.eps and attention._qkv_same_embed_dim
-    plain = attention.batch_first and attention.in_proj_bias is not None and attention.num_heads % 2 == 0
-    return bool(alike and plain and module.activation_relu_or_gelu)
 
 
 def _shown(call: Call, classes: tuple[str, ...]) -> str:
@@ -106,6 +95,8 @@ def _spelled(call: Call) -> str:
         place, _, name = call.called[0].partition(".")
         if name == "__matmul__":
             return "@"
+        if place == "torch" and call.function == f"function.{name}":
+            return f"F.{name}, looked up before a counter could replace it"
         return f"x.{name}" if place == "Tensor" else call.called[0]
     kind, _, name = call.function.rpartition(".")
     plain = name.strip("_")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -19,17 +19,21 @@ from typing import Any
 from archcost.errors import ArchcostError
 from archcost.spec.names import unknown
 
+SIZES = "sizes that the model computes while it runs, which {} counts as tensors"
 INSTALL = "pip install 'archcost[counters]'"
 """The command that installs all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A counter's figure, and what to know of it. sizes: what of it is arithmetic of sizes, as its own graph shows."""
+    """A counter's figure, and what to know of it.
+
+    asides: parts of it that are no layer's, as the tool's own listing shows them, each by what it is.
+    """
 
     value: Any
     note: str = ""
-    sizes: int = 0
+    asides: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

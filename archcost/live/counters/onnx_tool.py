@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archcost.live.counters import Figure
+from archcost.live.counters import SIZES, Figure
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,8 +31,8 @@ def count(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         made = set(_data(onnx.load(str(path)).graph))
     nodes = found.graph.nodemap.items()
     total = found.graph.macs
-    sizes = sum(_macs(node) for name, node in nodes if not made.intersection(node.output))
-    return {"onnx_tool": Figure(sum(total) if isinstance(total, (list, tuple)) else total, sizes=sizes)}
+    asides = {SIZES.format("onnx_tool"): sum(_macs(node) for _, node in nodes if not made.intersection(node.output))}
+    return {"onnx_tool": Figure(sum(total) if isinstance(total, (list, tuple)) else total, asides=asides)}
 
 
 def _data(graph: Any) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archcost.live.counters import Figure
+from archcost.live.counters import SIZES, Figure
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,7 +18,7 @@ def count(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
 
     found = profile_macs(model, inputs, reduction=None)
     sizes = sum(macs for node, macs in found.items() if _whole_number(node))
-    return {"torchprofile": Figure(sum(found.values()), sizes=sizes)}
+    return {"torchprofile": Figure(sum(found.values()), asides={SIZES.format("torchprofile"): sizes})}
 
 
 def _whole_number(node: Any) -> bool:

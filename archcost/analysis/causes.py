@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from archcost.analysis.conventions import Convention
+from archcost.analysis.conventions import Convention, operator_of
 from archcost.analysis.hooks import Writing, hooks
 from archcost.graph import Network
 
@@ -13,6 +13,7 @@ NAMES = {
     **dict.fromkeys(("conv", "depthwise", "pointwise"), "convolutions"),
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "minimum", "maximum", "elementwise"), "arithmetic"),
     "conv_transpose": "transposed convolutions",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "convolutions"),
     "linear": "linear layers",
     "matmul": "matrix products",
     "scaled_dot_product_attention": "attention",
@@ -58,7 +59,7 @@ def causes_of(convention: Convention, network: Network, writings: Mapping[str, W
             continue
         seen = seeing.seen(convention, layer, network, writing)
         if seen is not None and seen != counted:
-            sums = found.setdefault((writing.shown, name_of(layer.kind)), [0, 0])
+            sums = found.setdefault((writing.shown, name_of(operator_of(layer))), [0, 0])
             sums[0] += int(counted)
             sums[1] += seen
     causes = [_cause(convention, *key, *sums) for key, sums in found.items()]

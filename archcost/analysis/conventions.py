@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archcost.analysis import sums
+from archcost.analysis.doing import does
 from archcost.analysis.terms import TERMS
 from archcost.cost import Amount
 from archcost.dims import INT64_MAX, Dim, Extremes
@@ -25,36 +26,10 @@ from archcost.spec.names import unknown
 TABLE = Path(__file__).with_name("conventions.yaml")
 UNITS = ("mac", "flop")
 
-DOES = {
-    "moves": frozenset(
-        (
-            *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "permute"),
-            *("transpose", "t", "movedim", "select", "slice", "narrow", "split", "chunk", "unbind", "getitem", "roll"),
-            *(
-                "index",
-                "index_select",
-                "gather",
-                "cat",
-                "stack",
-                "repeat",
-                "flip",
-                "clone",
-                "contiguous",
-                "pad",
-                "alias",
-            ),
-        )
-    ),
-    "sums": frozenset(("add", "sub", "rsub")),
-    "products": frozenset(("mul", "div")),
-}
-"""What a traced operator does, by torch's name for it: moves elements, adds or multiplies them one by one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """terms: name -> coefficient; where: what the operator's fields must be for it to hold, and `square` (its kernel is
-    one number), `after` (see `_before`) and `does` (see `DOES`)."""
+    one number), `after` (see `_before`) and `does` (see doing.py)."""
 
     terms: Mapping[str, int]
     where: Mapping[str, str]
@@ -96,9 +71,9 @@ class Convention:
         return None if amount is None else amount.value
 
     def uncounted(self, network: Network) -> tuple[str, ...]:
-        """The kinds of operators in a network that it has no rule for."""
-        found = (layer.kind for layer in network.layers if self.amount(layer, network) is None)
-        return tuple(dict.fromkeys(found))
+        """The operators in a network that it has no rule for, by kind; those that are known as traced alone by the
+        name that torch has for them."""
+        return tuple(dict.fromkeys(operator_of(layer) for layer in self._unruled(network)))
 
     def total(self, network: Network) -> Dim | None:
         """What it counts in a network; None where it has no rule for an operator.
@@ -115,11 +90,18 @@ class Convention:
 
     def reasons(self, network: Network) -> list[str]:
         """Why it has no figure for a network; nothing where it has one."""
-        return list(dict.fromkeys(self.unknown[kind] for kind in self.uncounted(network)))
+        return list(dict.fromkeys(self.unknown[layer.kind] for layer in self._unruled(network)))
+
+    def _unruled(self, network: Network) -> list[Layer]:
+        return [layer for layer in network.layers if self.rule(layer, network) is None]
 
     def notes(self, network: Network) -> list[str]:
         """What else the tool's own figure for a network depends on."""
         return list(dict.fromkeys(self.remarks[layer.kind] for layer in network.layers if layer.kind in self.remarks))
+
+
+def operator_of(layer: Layer) -> str:
+    return str(getattr(layer.op, "operator", "")) or layer.kind
 
 
 def _check_bound(amounts: Iterable[Amount]) -> None:
@@ -136,11 +118,11 @@ def _holds(where: Mapping[str, str], layer: Layer, network: Network) -> bool:
         if name == "after":
             return _before(layer, network)
         if name == "does":
-            return next((does for does, names in DOES.items() if getattr(layer.op, "operator", "") in names), "other")
+            return does(getattr(layer.op, "operator", ""))
         value = _square(layer.op) if name == "square" else getattr(layer.op, name, None)
         return "x".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
-    return all(said(name) == wanted for name, wanted in where.items())
+    return all(said(name) in wanted.split("|") for name, wanted in where.items())
 
 
 def _square(op: Any) -> bool:

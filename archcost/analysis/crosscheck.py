@@ -137,12 +137,12 @@ def _beyond(convention: Convention, layer: Layer, network: Network, factor: int)
     rule = convention.rule(layer, network)
     macs = factor * _value(layer.cost.macs)
     if rule is None:
-        yield f"{name_of(layer.kind)} without a rule", -macs
+        yield f"{name_of(conventions.operator_of(layer))} without a rule", -macs
         return
     biases, scores = (rule.terms.get(term, 0) * _value(TERMS[term](layer)) for term in ("bias_adds", "score_macs"))
     yield BIASES, biases
     yield SCORES, scores
-    yield name_of(layer.kind), _value(rule.amount(layer)) - macs - biases - scores
+    yield name_of(conventions.operator_of(layer)), _value(rule.amount(layer)) - macs - biases - scores
 
 
 def _value(amount: Amount) -> int:

@@ -59,7 +59,9 @@ def causes_of(convention: Convention, network: Network, writings: Mapping[str, W
             continue
         seen = seeing.seen(convention, layer, network, writing)
         if seen is not None and seen != counted:
-            sums = found.setdefault((writing.shown, name_of(operator_of(layer))), [0, 0])
+            around = seeing.hiding(writing).rpartition(".")[2]
+            shown = f"{writing.shown} inside {around}, whose hook stands for all inside" if around else writing.shown
+            sums = found.setdefault((shown, name_of(operator_of(layer))), [0, 0])
             sums[0] += int(counted)
             sums[1] += seen
     causes = [_cause(convention, *key, *sums) for key, sums in found.items()]

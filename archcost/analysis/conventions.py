@@ -26,6 +26,7 @@ from archcost.spec.names import unknown
 TABLE = Path(__file__).with_name("conventions.yaml")
 UNITS = ("mac", "flop")
 
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """terms: name -> coefficient; where: what the operator's fields must be for it to hold, and `square` (its kernel is

@@ -40,9 +40,10 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a tool sees. modules: by class, and `class/kind` for one kind of layers in it, `class(pair)` for a kernel
-    written as two numbers; functions: by name; operators: those of torch that it counts in another way than the rule, or
-    `operator/kind`.
+    """What a tool sees.
+
+    modules: by class, and `class/kind` for one kind of layers in it, `class(pair)` for a kernel written as two numbers;
+    functions: by name; operators: those of torch that it counts in another way than the rule, or `operator/kind`.
 
     Each has a rule, or `RULE` for the convention's own, or `UNKNOWN`. subclasses: whether a class stands for those
     derived from it; leaves: whether modules with others inside are passed over; whole: classes that hide what is
@@ -67,8 +68,14 @@ class Hooks:
             total += int(value)
         return total
 
+    def hiding(self, writing: Writing) -> str:
+        """The class of a module around a layer whose hook stands for all inside; empty where there is none."""
+        return next((name for name in writing.around if _named(name, self.whole)), "")
+
     def _found(self, layer: Layer, writing: Writing) -> Iterator[Rule | str]:
-        operator = _named(f"{writing.operator}/{layer.kind}", self.operators) or _named(writing.operator, self.operators)
+        operator = _named(f"{writing.operator}/{layer.kind}", self.operators) or _named(
+            writing.operator, self.operators
+        )
         if operator:
             yield self.operators[operator]
         elif not self.modules and not self.functions:
@@ -78,7 +85,7 @@ class Hooks:
             yield from (self.functions[name] for name in writing.called if name in self.functions)
 
     def _hook(self, layer: Layer, writing: Writing) -> Iterator[Rule | str]:
-        if (self.leaves and not writing.leaf) or any(_named(name, self.whole) for name in writing.around):
+        if (self.leaves and not writing.leaf) or self.hiding(writing):
             return
         for name in writing.module if self.subclasses else writing.module[:1]:
             keys = (f"{name}/{layer.kind}", *([f"{name}(pair)"] if writing.pair else []), name)

@@ -19,7 +19,7 @@ FIGURES = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One total against the most that it may be. partial: the true value is this or more, nobody knows how much more."""
+    """One total against the most that it may be. partial: the value is this or more, nobody knows how much more."""
 
     name: str
     figure: str

@@ -20,7 +20,7 @@ from archcost.importers.tracing.spelling import listening
 from archcost.importers.tracing.writing import named
 
 _SIGNS = {"mul": "×", "add": "+", "sub": "−", "div": "÷", "matmul": "@", "rsub": "−", "pow": "**"}
-_METHODS = ("method_descriptor.", "wrapper_descriptor.")
+_BUILTIN = "builtin_function_or_method"
 
 
 def writings(source: Source) -> dict[str, Writing]:
@@ -55,11 +55,11 @@ def _writing(layers: Mapping, call: Call, modules: dict[str, nn.Module]) -> Writ
         call = layers.calls[call.arguments["source"].name]
     module = modules.get(call.path)
     around = [modules[path] for path in _above(call.path) if path in modules]
-    classes = _classes(module) if module is not None else ()
+    classes = _classes(module) if module is not None else (_short(call.module),)
     leaf = module is not None and not any(True for _ in module.children())
     pair = isinstance(getattr(module, "kernel_size", None), (tuple, list))
     outer = tuple(_name(type(each)) for each in around)
-    return Writing(call.operator, call.called, classes, _shown(call, classes), leaf, pair, outer)
+    return Writing(call.operator, call.called, classes, _shown(call, classes, leaf), leaf, pair, outer)
 
 
 def _above(path: str) -> list[str]:
@@ -73,18 +73,22 @@ def _classes(module: nn.Module) -> tuple[str, ...]:
 
 
 def _name(kind: type) -> str:
+    return _short(f"{kind.__module__}.{kind.__qualname__}")
+
+
+def _short(name: str) -> str:
     """A class's full name; torch's own as people write them, nn.Conv2d."""
-    return f"nn.{kind.__name__}" if kind.__module__.startswith("torch.nn.modules") else f"{kind.__module__}.{kind.__qualname__}"
+    return f"nn.{name.rpartition('.')[2]}" if name.startswith("torch.nn.modules.") else name
 
 
-def _shown(call: Call, classes: tuple[str, ...]) -> str:
+def _shown(call: Call, classes: tuple[str, ...], leaf: bool) -> str:
     """How people would say it: nn.ReLU, F.relu, x.mean, ×."""
     own = classes[0] if classes else ""
     if own == "nn.MultiheadAttention":
         return "inside nn.MultiheadAttention"
-    if own.startswith("nn.") and own not in ("nn.Sequential", "nn.TransformerEncoderLayer", "nn.TransformerDecoderLayer"):
+    if own.startswith("nn.") and leaf:
         return f"written as {own}"
-    derived = next((name for name in classes[1:] if name.startswith("nn.") and name in _LAYERS), "")
+    derived = next((name for name in classes[1:] if name in _LAYERS), "")
     if derived:
         return f"written as {own.rpartition('.')[2]}, a subclass of {derived}"
     return f"written as {_spelled(call)}"
@@ -100,11 +104,11 @@ def _spelled(call: Call) -> str:
         return f"x.{name}" if place == "Tensor" else call.called[0]
     kind, _, name = call.function.rpartition(".")
     plain = name.strip("_")
-    if plain in _SIGNS:
+    if plain in _SIGNS and kind != _BUILTIN:
         return _SIGNS[plain]
-    if f"{kind}." in _METHODS:
-        return f"x.{name}"
-    return f"F.{name}" if kind == "function" else f"torch.{name or call.operator}"
+    if kind in ("function", _BUILTIN):
+        return f"F.{name}" if kind == "function" else f"torch.{name}"
+    return f"x.{name or call.operator}"
 
 
 _LAYERS = {f"nn.{name}" for name in dir(nn) if name not in ("Sequential", "ModuleList", "ModuleDict", "Module")}

@@ -1,8 +1,8 @@
 """Counters of others: each file of this folder runs one, and the folder is the registry.
 
 A file names the distributions it `NEEDS` and the `CONVENTIONS` that say what it counts; `count(model, inputs)` gives a
-figure for each, plain or as a `Figure`, and runs the tool as its README does. It imports its tool when it counts, not before. Whatever it does to
-the model or to torch is done in a process of its own.
+figure for each, plain or as a `Figure`, and runs the tool as its README does. It imports its tool when it counts, not
+before. Whatever it does to the model or to torch is done in a process of its own.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ class TestHooks:
 
     def test_functions_that_nobody_has_looked_at(self, analyze):
         network = self.network(analyze)
-        pool, linear = network.layers
+        linear = network.layers[1]
         how = Writing("linear", ("F.interpolate",), ("net.Net",), "written as F.interpolate")
         seeing = hooks.hooks("calflops")
         assert seeing.seen(conventions.find("calflops"), linear, network, how) is None

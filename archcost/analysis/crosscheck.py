@@ -112,7 +112,7 @@ def rows(network: Network, counts: Iterable[Count], writings: Mapping[str, Writi
         if counted is not None and count.figure not in (None, counted):
             causes = tuple(Cause(remark, (Term("beside", each),)) for remark, each in count.asides.items() if each)
             causes += causes_of(convention, network, writings or {})
-        remarks = () if writings else tuple(convention.notes(network))
+        remarks = () if writings is not None else tuple(convention.notes(network))
         yield Row(count, convention, counted, parts, causes, remarks, tuple(convention.reasons(network)))
 
 

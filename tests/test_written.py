@@ -155,6 +155,16 @@ class TestHooks:
         assert seeing.seen(conventions.find("calflops"), linear, network, how) is None
         assert causes_of(conventions.find("calflops"), network, {linear.name: how}) == ()
 
+    def test_sizes_compared_from_the_wrong_end(self, analyze):
+        """[1, 16, 8] times [8]: ptflops 0.7.5 and calflops 0.3.2 take it for 8 × 16 × 8, deepspeed does not."""
+        text = "name: net\ninput: [16, 8]\nlayers:\n  - relu\n  - multiply: {from: [relu, input]}\n"
+        network = analyze(text).network
+        layer = network.layers[1]
+        operands = ((1, 16, 8), (8,))
+        how = Writing("mul", ("Tensor.mul",), ("net.Net",), "written as x.mul", operands=operands)
+        for name, count in (("ptflops", 1024), ("calflops", 1024), ("deepspeed", 128)):
+            assert hooks.hooks(name).seen(conventions.find(name), layer, network, how) == count
+
     def test_a_hook_around_hides_those_inside(self, analyze):
         network = self.network(analyze)
         linear = network.layers[1]

@@ -5,10 +5,12 @@ hooks.yaml has a table for each tool that tells these apart; to the others a lay
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from archcost.graph import Layer, Network
 TABLE = Path(__file__).with_name("hooks.yaml")
 RULE = "rule"
 UNKNOWN = "unknown"
+MISALIGNED = "misaligned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Writing:
 
     operator: of torch, as it was traced; called: the names that it was called by, outermost first; module: the classes
     of the module that called it, its own first (`nn.Conv2d`); leaf: whether that has no modules inside; pair: whether
-    its kernel is written as two numbers; around: the classes of the modules around it; shown: for people.
+    its kernel is written as two numbers; around: the classes of the modules around it; operands: the shapes of the
+    tensors that it reads, batch included; shown: for people.
     """
 
     operator: str
@@ -36,6 +40,7 @@ class Writing:
     leaf: bool = True
     pair: bool = False
     around: tuple[str, ...] = ()
+    operands: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,10 @@ class Hooks:
     modules: by class, and `class/kind` for one kind of layers in it, `class(pair)` for a kernel written as two numbers;
     functions: by name; operators: those of torch that it counts in another way than the rule, or `operator/kind`.
 
-    Each has a rule, or `RULE` for the convention's own, or `UNKNOWN`. subclasses: whether a class stands for those
-    derived from it; leaves: whether modules with others inside are passed over; whole: classes that hide what is
-    inside.
+    Each has a rule, or `RULE` for the convention's own, or `UNKNOWN`, or `MISALIGNED`: elements of a result whose
+    sizes are compared from the first to the last, where torch compares from the last. subclasses: whether a class
+    stands for those derived from it; leaves: whether modules with others inside are passed over; whole: classes
+    that hide what is inside.
     """
 
     modules: Mapping[str, Rule | str]
@@ -61,6 +67,9 @@ class Hooks:
         """What the tool counts in a layer that is written so; None where that is not known."""
         total = 0
         for found in self._found(layer, writing):
+            if found == MISALIGNED and writing.operands:
+                total += math.prod(map(max, zip_longest(*writing.operands, fillvalue=1)))
+                continue
             rule = convention.rule(layer, network) if found == RULE else found
             if not isinstance(rule, Rule):
                 return None
@@ -124,7 +133,7 @@ def _hooks(row: Mapping[str, Any]) -> Hooks:
 
 def _rules(row: Mapping[str, Any]) -> dict[str, Rule | str]:
     return {
-        name: text if text in (RULE, UNKNOWN) else Rule(terms_of(str(text)), {})
+        name: text if text in (RULE, UNKNOWN, MISALIGNED) else Rule(terms_of(str(text)), {})
         for names, text in row.items()
         for name in listed(names)
     }

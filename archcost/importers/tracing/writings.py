@@ -59,7 +59,8 @@ def _writing(layers: Mapping, call: Call, modules: dict[str, nn.Module]) -> Writ
     leaf = module is not None and not any(True for _ in module.children())
     pair = isinstance(getattr(module, "kernel_size", None), (tuple, list))
     outer = tuple(_name(type(each)) for each in around)
-    return Writing(call.operator, call.called, classes, _shown(call, classes, leaf), leaf, pair, outer)
+    operands = tuple(layers.shape(name) for name in call.reads)
+    return Writing(call.operator, call.called, classes, _shown(call, classes, leaf), leaf, pair, outer, operands)
 
 
 def _above(path: str) -> list[str]:

@@ -49,11 +49,56 @@ def test_every_form_exits_1_where_a_limit_is_exceeded_and_0_where_none_is(run, f
 
 def test_table_says_by_how_much_in_80_columns(run):
     shown = run("check", "mobilenetv1", *LIMITS, "--dtype", "int8").stdout
-    assert "EXCEEDED by 268,740,352 (+89.58 %)" in shown and "holds, 268,024 (-5.96 %) to spare" in shown
+    assert "EXCEEDED by 268,740,352 (89.58 %)" in shown and "holds, 268,024 (5.96 %) to spare" in shown
     assert "3 of 4 limits exceeded." in shown
     result = archcost.analyze("mobilenetv1", dtype="int8")
     text = report.text(result.check(max_macs="300M", max_weights="1MiB"), 80)
     assert max(map(len, text.split("\n"))) <= 80
+
+
+def test_a_hair_is_not_nothing(run):
+    """568,740,352 macs."""
+    said = {
+        568740353: "holds, 1 (less than 0.01 %) to spare",
+        568740352: "holds, just",
+        568740351: "EXCEEDED by 1 (less than 0.01 %)",
+    }
+    for limit, words in said.items():
+        shown = run("check", "mobilenetv1", "--max-macs", str(limit)).stdout
+        assert words in shown and "0.00" not in shown
+
+
+PARTIAL = """
+name: part
+imported: {origin: somewhere, partial: [fft_fft]}
+input: [4, 4]
+layers:
+  - linear: {out: 5}
+  - traced: {operator: fft_fft, reads: [[4, 5]], sizes: [4, 5]}
+"""
+
+
+class TestPartial:
+    """4 rows of 4 to 5: 80 macs that are counted."""
+
+    def test_what_nobody_knows_does_not_hold(self, run, spec_file):
+        path = spec_file(PARTIAL)
+        result = run("check", path, "--max-macs", "1M", "--max-params", "1M")
+        assert result.exit_code == 1 and "All limits hold" not in result.stdout
+        assert "macs: not known to hold, as nobody knows the multiply-adds of fft_fft." in result.stdout
+        data = json.loads(run("check", path, "--max-macs", "1M", "--max-params", "1M", "--format", "json").stdout)
+        assert data["ok"] is False and [row["ok"] for row in data["limits"]] == [None, True]
+
+    def test_what_is_counted_may_be_too_much_already(self, run, spec_file):
+        result = run("check", spec_file(PARTIAL), "--max-macs", "79")
+        assert result.exit_code == 1 and "EXCEEDED by 1 (1.27 %) or more" in result.stdout
+
+    def test_limits_on_what_is_known_hold(self, run, spec_file):
+        assert run("check", spec_file(PARTIAL), "--max-params", "1M", "--max-peak-memory", "1MiB").exit_code == 0
+
+    def test_python(self, spec_file):
+        found = archcost.analyze(spec_file(PARTIAL)).check(max_macs=80)
+        assert not found.ok and not found.exceeded and [limit.name for limit in found.unknown] == ["max_macs"]
 
 
 def test_csv_and_markdown_hold_the_same(run):

@@ -1,33 +1,24 @@
-"""Why a counter's figure is not its convention's: how models are written in PyTorch, tried against the difference.
-
-Some counters see modules but not functions, or a function once where its module counts twice. The data's remarks say
-which kinds of operators that concerns; what they come to is known to the unit, so a difference can be told apart.
-"""
+"""Why a counter's figure is not its convention's: layer by layer, by how the model writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any
 
-from archcost.analysis.conventions import Convention
-from archcost.graph import Layer, Network
+from archcost.analysis.conventions import Convention, operator_of
+from archcost.analysis.hooks import Writing, hooks
+from archcost.graph import Network
 
 NAMES = {
     **dict.fromkeys(("conv", "depthwise", "pointwise"), "convolutions"),
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "minimum", "maximum", "elementwise"), "arithmetic"),
     "conv_transpose": "transposed convolutions",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "convolutions"),
     "linear": "linear layers",
     "matmul": "matrix products",
     "scaled_dot_product_attention": "attention",
 }
 """What terms call kinds of operators; pools are pooling, and the others go by their own names."""
-PROJECTIONS = "projections"
-UNSEEN_PROJECTIONS = "nothing is counted of these projections, as of those of nn.MultiheadAttention or of F.linear"
-MOST_KINDS = 6
-_ATTENTION = "scaled_dot_product_attention"
-_PRODUCTS = (_ATTENTION, "matmul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +31,8 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What accounts for a difference, to the unit: a remark, and how much of each term."""
+    """A part of a difference that is known: a remark, and how much of each term."""
 
-    remark: str
-    parts: tuple[Term, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What a count changes by, should operators of a kind be written in another way than the rule expects."""
-
-    group: str
     remark: str
     parts: tuple[Term, ...]
 
@@ -63,89 +45,33 @@ def name_of(kind: str) -> str:
     return "pooling" if kind.endswith("_pool") else NAMES.get(kind, kind.replace("_", " "))
 
 
-def causes_of(convention: Convention, network: Network, difference: int) -> tuple[Cause, ...]:
-    """The fewest remarks that account for a difference to the unit; none where they do not."""
-    changes = [*_remarked(convention, network), *_projected(convention, network)]
-    for size in range(1, len({change.group for change in changes}) + 1):
-        for chosen in combinations(changes, size):
-            distinct = len({change.group for change in chosen}) == size
-            if distinct and sum(change.count for change in chosen) == difference:
-                return _grouped(chosen)
-    return ()
+def causes_of(convention: Convention, network: Network, writings: Mapping[str, Writing]) -> tuple[Cause, ...]:
+    """What the tool counts in another way than the convention says, as the layers are written; the largest first.
 
-
-def _grouped(chosen: tuple[_Change, ...]) -> tuple[Cause, ...]:
-    by_remark: dict[str, list[Term]] = {}
-    for change in chosen:
-        by_remark.setdefault(change.remark, []).extend(change.parts)
-    return tuple(Cause(remark, tuple(parts)) for remark, parts in by_remark.items())
-
-
-def _remarked(convention: Convention, network: Network) -> Iterator[_Change]:
-    """For each kind with a remark: what the convention says it may be counted as instead; else nothing, or half."""
-    groups: dict[tuple[str, str], list[Layer]] = {}
+    Nothing is said of layers whose writing is not known, or of which the tool may count anything.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    seeing = hooks(convention.name)
     for layer in network.layers:
-        if layer.kind in convention.remarks:  # layer norms over channels are mostly classes of people's own
-            groups.setdefault((layer.kind, getattr(layer.op, "over", "")), []).append(layer)
-    counts = {group: _sum(convention, network, layers) for group, layers in groups.items()}
-    for kind, over in sorted(counts, key=lambda group: -counts[group])[:MOST_KINDS]:
-        count, remark, layers = counts[kind, over], convention.remarks[kind], groups[kind, over]
-        others = [-count, -count // 2] if count % 2 == 0 else [-count]
-        if kind in convention.otherwise:
-            rule = convention.otherwise[kind]
-            others = [sum(_plain(rule.amount(layer).value) for layer in layers) - count]
-        for change in others:
-            if change:
-                yield _Change(f"{kind} {over}", remark, (Term(name_of(kind), change),))
-
-
-def _projected(convention: Convention, network: Network) -> Iterator[_Change]:
-    """The linear layers around attention, without and with its products."""
-    around = list(_projections(network))
-    missed = _sum(convention, network, around)
-    if not missed:
-        return
-    linear = Term("linear layers of attention", -missed)
-    yield _Change(PROJECTIONS, UNSEEN_PROJECTIONS, (linear,))
-    products = _sum(convention, network, [layer for layer in network.layers if layer.kind == _ATTENTION])
-    if products:
-        yield _Change(PROJECTIONS, UNSEEN_PROJECTIONS, (linear, Term(name_of(_ATTENTION), -products)))
-
-
-def _projections(network: Network) -> Iterator[Layer]:
-    """Linear layers whose output attention reads, or that read its output, with nothing between that multiplies."""
-    readers: dict[str, list[str]] = {}
-    for layer in network.layers:
-        for source in layer.inputs:
-            readers.setdefault(source, []).append(layer.name)
-    found: dict[str, Layer] = {}
-    for layer in network.layers:
-        if layer.kind in _PRODUCTS:
-            sources = {each.name: each.inputs for each in network.layers}
-            found |= _linear(network, layer.inputs, sources) | _linear(network, readers.get(layer.name, ()), readers)
-    yield from found.values()
-
-
-def _linear(network: Network, start: Any, onward: Any) -> dict[str, Layer]:
-    """The first linear layers on each way."""
-    waiting, seen, found = list(start), set(), {}
-    while waiting:
-        name = waiting.pop()
-        layer = network.named.get(name)
-        if layer is None or name in seen:
+        writing = writings.get(layer.name)
+        counted = convention.value(layer, network)
+        if writing is None or counted is None:
             continue
-        seen.add(name)
-        if layer.kind == "linear":
-            found[name] = layer
-        elif not layer.cost.macs:
-            waiting += onward.get(name, ())
-    return found
+        seen = seeing.seen(convention, layer, network, writing)
+        if seen is not None and seen != counted:
+            around = seeing.hiding(writing).rpartition(".")[2]
+            shown = f"{writing.shown} inside {around}, whose hook stands for all inside" if around else writing.shown
+            sums = found.setdefault((shown, name_of(operator_of(layer))), [0, 0])
+            sums[0] += int(counted)
+            sums[1] += seen
+    causes = [_cause(convention, *key, *sums) for key, sums in found.items()]
+    return tuple(sorted(causes, key=lambda cause: -abs(cause.count)))
 
 
-def _sum(convention: Convention, network: Network, layers: list[Layer]) -> int:
-    return sum(_plain(convention.value(layer, network)) for layer in layers)
+def _cause(convention: Convention, shown: str, name: str, counted: int, seen: int) -> Cause:
+    said = "nothing" if not seen else f"{seen:,}, not {counted:,}"
+    return Cause(f"{shown}, of which {_tool(convention)} counts {said}", (Term(name, seen - counted),))
 
 
-def _plain(value: Any) -> int:
-    """Zero where there is no rule."""
-    return 0 if value is None else int(value)
+def _tool(convention: Convention) -> str:
+    return convention.name.removesuffix("_macs")

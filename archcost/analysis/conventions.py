@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archcost.analysis import sums
+from archcost.analysis.doing import does
 from archcost.analysis.terms import TERMS
 from archcost.cost import Amount
 from archcost.dims import INT64_MAX, Dim, Extremes
@@ -25,36 +26,11 @@ from archcost.spec.names import unknown
 TABLE = Path(__file__).with_name("conventions.yaml")
 UNITS = ("mac", "flop")
 
-DOES = {
-    "moves": frozenset(
-        (
-            *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "permute"),
-            *("transpose", "t", "movedim", "select", "slice", "narrow", "split", "chunk", "unbind", "getitem", "roll"),
-            *(
-                "index",
-                "index_select",
-                "gather",
-                "cat",
-                "stack",
-                "repeat",
-                "flip",
-                "clone",
-                "contiguous",
-                "pad",
-                "alias",
-            ),
-        )
-    ),
-    "sums": frozenset(("add", "sub", "rsub")),
-    "products": frozenset(("mul", "div")),
-}
-"""What a traced operator does, by torch's name for it: moves elements, adds or multiplies them one by one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """terms: name -> coefficient; where: what the operator's fields must be for it to hold, and `square` (its kernel is
-    one number), `after` (see `_before`) and `does` (see `DOES`)."""
+    one number), `after` (see `_before`) and `does` (see doing.py)."""
 
     terms: Mapping[str, int]
     where: Mapping[str, str]
@@ -69,8 +45,8 @@ class Convention:
     """What one tool counts.
 
     unit: mac or flop, as the tool calls it; of: the tool and the version that the rules were checked on; differs:
-    what makes its figure another; remarks: by kind, what else the tool's own figure depends on, and otherwise, for some
-    of these, what it counts then; unknown: by kind, why there is no rule.
+    what makes its figure another; remarks: by kind, what else the tool's own figure depends on; unknown: by kind, why
+    there is no rule.
     """
 
     name: str
@@ -80,7 +56,6 @@ class Convention:
     rules: Mapping[str, tuple[Rule, ...]]
     remarks: Mapping[str, str]
     unknown: Mapping[str, str]
-    otherwise: Mapping[str, Rule]
 
     def rule(self, layer: Layer, network: Network) -> Rule | None:
         """The rule for one layer; None where it has none."""
@@ -97,9 +72,9 @@ class Convention:
         return None if amount is None else amount.value
 
     def uncounted(self, network: Network) -> tuple[str, ...]:
-        """The kinds of operators in a network that it has no rule for."""
-        found = (layer.kind for layer in network.layers if self.amount(layer, network) is None)
-        return tuple(dict.fromkeys(found))
+        """The operators in a network that it has no rule for, by kind; those that are known as traced alone by the
+        name that torch has for them."""
+        return tuple(dict.fromkeys(operator_of(layer) for layer in self._unruled(network)))
 
     def total(self, network: Network) -> Dim | None:
         """What it counts in a network; None where it has no rule for an operator.
@@ -116,11 +91,18 @@ class Convention:
 
     def reasons(self, network: Network) -> list[str]:
         """Why it has no figure for a network; nothing where it has one."""
-        return list(dict.fromkeys(self.unknown[kind] for kind in self.uncounted(network)))
+        return list(dict.fromkeys(self.unknown[layer.kind] for layer in self._unruled(network)))
+
+    def _unruled(self, network: Network) -> list[Layer]:
+        return [layer for layer in network.layers if self.rule(layer, network) is None]
 
     def notes(self, network: Network) -> list[str]:
         """What else the tool's own figure for a network depends on."""
         return list(dict.fromkeys(self.remarks[layer.kind] for layer in network.layers if layer.kind in self.remarks))
+
+
+def operator_of(layer: Layer) -> str:
+    return str(getattr(layer.op, "operator", "")) or layer.kind
 
 
 def _check_bound(amounts: Iterable[Amount]) -> None:
@@ -137,11 +119,11 @@ def _holds(where: Mapping[str, str], layer: Layer, network: Network) -> bool:
         if name == "after":
             return _before(layer, network)
         if name == "does":
-            return next((does for does, names in DOES.items() if getattr(layer.op, "operator", "") in names), "other")
+            return does(getattr(layer.op, "operator", ""))
         value = _square(layer.op) if name == "square" else getattr(layer.op, name, None)
         return "x".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
-    return all(said(name) == wanted for name, wanted in where.items())
+    return all(said(name) in wanted.split("|") for name, wanted in where.items())
 
 
 def _square(op: Any) -> bool:
@@ -183,17 +165,16 @@ def find(name: str) -> Convention:
 def _convention(name: str, row: Mapping[str, Any]) -> Convention:
     rules: dict[str, list[Rule]] = {}
     for selectors, text in [*row["rules"].items(), (row["nothing"], "0")]:
-        for selector in _listed(selectors):
+        for selector in listed(selectors):
             kind, where = _selected(selector)
-            rules.setdefault(kind, []).append(Rule(_terms(str(text)), where))
-    unknown = {kind: text for kinds, text in row.get("unknown", {}).items() for kind in _listed(kinds)}
-    remarks = {kind: text for kinds, text in row.get("remarks", {}).items() for kind in _listed(kinds)}
-    otherwise = {kind: Rule(_terms(str(text)), {}) for kind, text in row.get("otherwise", {}).items()}
+            rules.setdefault(kind, []).append(Rule(terms_of(str(text)), where))
+    unknown = {kind: text for kinds, text in row.get("unknown", {}).items() for kind in listed(kinds)}
+    remarks = {kind: text for kinds, text in row.get("remarks", {}).items() for kind in listed(kinds)}
     ordered = {kind: tuple(found) for kind, found in rules.items()}
-    return Convention(name, row["unit"], row["of"], row["differs"], ordered, remarks, unknown, otherwise)
+    return Convention(name, row["unit"], row["of"], row["differs"], ordered, remarks, unknown)
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     """Names separated by commas; those inside brackets belong to a name."""
     return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
 
@@ -207,10 +188,10 @@ def _selected(text: str) -> tuple[str, dict[str, str]]:
     return found[1], {name.strip(): wanted.strip() for name, wanted in pairs}
 
 
-def _terms(text: str) -> dict[str, int]:
+def terms_of(text: str) -> dict[str, int]:
     """A combination of terms.
 
-    >>> _terms("2 macs + bias_adds - outputs"), _terms("0")
+    >>> terms_of("2 macs + bias_adds - outputs"), terms_of("0")
     ({'macs': 2, 'bias_adds': 1, 'outputs': -1}, {})
     """
     if text == "0":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from archcost.analysis import Analysis, conventions
 from archcost.analysis.causes import Cause, Term, causes_of, name_of
 from archcost.analysis.conventions import Convention
+from archcost.analysis.hooks import Writing
 from archcost.analysis.terms import TERMS
 from archcost.cost import Amount
 from archcost.graph import Layer, Network
@@ -19,13 +20,17 @@ BIASES, SCORES = "biases", "products of attention"
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a counter gave for one convention: a figure, or why there is none; note: what it said itself."""
+    """What a counter gave for one convention: a figure, or why there is none.
+
+    note: what it said itself; asides: parts of it that are no layer's, as the tool's own listing shows them.
+    """
 
     convention: str
     version: str
     figure: int | None
     failure: str = ""
     note: str = ""
+    asides: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Row:
     """One convention beside the counter that it describes.
 
     counted: by the convention; None where it has no rule for an operator, and terms then sum to the rest. The first
-    term is the macs, twice where the unit is flop. causes: what makes up a difference; remarks: what may.
+    term is the macs, twice where the unit is flop. causes: what is known to make up a difference, by how the model
+    writes its layers; remarks: what may, where that is not known.
     """
 
     count: Count
@@ -57,6 +63,11 @@ class Row:
         return self.count.figure - self.counted
 
     @property
+    def unexplained(self) -> int:
+        """What no known cause accounts for."""
+        return (self.difference or 0) - sum(cause.count for cause in self.causes)
+
+    @property
     def verdict(self) -> Verdict:
         if self.count.figure is None:
             return "failed"
@@ -64,7 +75,7 @@ class Row:
             return "no rule"
         if self.difference == 0:
             return "equal"
-        return "explained" if self.causes else "differs"
+        return "differs" if self.unexplained else "explained"
 
     @property
     def other_version(self) -> bool:
@@ -91,16 +102,18 @@ class Crosscheck:
         return not any(row.verdict in ("failed", "differs") for row in self.rows)
 
 
-def rows(network: Network, counts: Iterable[Count]) -> Iterator[Row]:
+def rows(network: Network, counts: Iterable[Count], writings: Mapping[str, Writing] | None = None) -> Iterator[Row]:
+    """writings: how the model that was counted writes each layer; None where that is not known."""
     for count in counts:
         convention = conventions.find(count.convention)
         counted: Any = convention.total(network)
         parts = tuple(terms(convention, network))
         causes: tuple[Cause, ...] = ()
         if counted is not None and count.figure not in (None, counted):
-            causes = causes_of(convention, network, int(count.figure or 0) - counted)
-        remarks, reasons = tuple(convention.notes(network)), tuple(convention.reasons(network))
-        yield Row(count, convention, counted, parts, causes, remarks, reasons)
+            causes = tuple(Cause(remark, (Term("beside", each),)) for remark, each in count.asides.items() if each)
+            causes += causes_of(convention, network, writings or {})
+        remarks = () if writings is not None else tuple(convention.notes(network))
+        yield Row(count, convention, counted, parts, causes, remarks, tuple(convention.reasons(network)))
 
 
 def terms(convention: Convention, network: Network) -> list[Term]:
@@ -124,12 +137,12 @@ def _beyond(convention: Convention, layer: Layer, network: Network, factor: int)
     rule = convention.rule(layer, network)
     macs = factor * _value(layer.cost.macs)
     if rule is None:
-        yield f"{name_of(layer.kind)} without a rule", -macs
+        yield f"{name_of(conventions.operator_of(layer))} without a rule", -macs
         return
     biases, scores = (rule.terms.get(term, 0) * _value(TERMS[term](layer)) for term in ("bias_adds", "score_macs"))
     yield BIASES, biases
     yield SCORES, scores
-    yield name_of(layer.kind), _value(rule.amount(layer)) - macs - biases - scores
+    yield name_of(conventions.operator_of(layer)), _value(rule.amount(layer)) - macs - biases - scores
 
 
 def _value(amount: Amount) -> int:

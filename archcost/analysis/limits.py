@@ -19,16 +19,23 @@ FIGURES = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One total against the most that it may be."""
+    """One total against the most that it may be. partial: the value is this or more, nobody knows how much more."""
 
     name: str
     figure: str
     value: int
     limit: float
+    partial: bool = False
 
     @property
     def ok(self) -> bool:
-        return self.value <= self.limit
+        """Whether it is known to hold."""
+        return self.value <= self.limit and not self.partial
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it holds for the part that is known, and that is all that can be said."""
+        return self.partial and self.value <= self.limit
 
     @property
     def excess(self) -> float:
@@ -43,7 +50,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A model and its limits; `ok` where all hold."""
+    """A model and its limits; `ok` where all are known to hold."""
 
     analysis: Analysis
     limits: tuple[Limit, ...]
@@ -54,7 +61,11 @@ class Check:
 
     @property
     def exceeded(self) -> list[Limit]:
-        return [limit for limit in self.limits if not limit.ok]
+        return [limit for limit in self.limits if not limit.ok and not limit.unknown]
+
+    @property
+    def unknown(self) -> list[Limit]:
+        return [limit for limit in self.limits if limit.unknown]
 
 
 def check(analysis: Analysis, limits: Mapping[str, float]) -> Check:
@@ -64,5 +75,10 @@ def check(analysis: Analysis, limits: Mapping[str, float]) -> Check:
     if analysis.settings.arrays:
         raise ArchcostError("limits are checked for one model; this is a batch")
     totals = analysis.totals
-    found = [Limit(name, FIGURES[name], totals[FIGURES[name]], limit) for name, limit in limits.items()]
+    imported = analysis.document.imported
+    partial = {"macs"} if imported is not None and imported.partial else set()
+    found = [
+        Limit(name, FIGURES[name], totals[FIGURES[name]], limit, FIGURES[name] in partial)
+        for name, limit in limits.items()
+    ]
     return Check(analysis, tuple(sorted(found, key=lambda limit: list(FIGURES).index(limit.name))))

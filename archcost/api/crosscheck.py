@@ -12,6 +12,7 @@ from archcost.analysis.crosscheck import Crosscheck, rows
 from archcost.errors import ArchcostError
 
 if TYPE_CHECKING:
+    from archcost.analysis.hooks import Writing
     from archcost.importers.reference import Source
     from archcost.live.counting import Make
 
@@ -54,7 +55,7 @@ def crosscheck(
     return Crosscheck(
         analysis,
         "" if source is None else str(source),
-        tuple(rows(analysis.network, found)),
+        tuple(rows(analysis.network, found, _writings(source))),
         tuple(counter.name for counter in absent),
         counters.INSTALL if absent else "",
     )
@@ -75,6 +76,21 @@ def _source(analysis: Analysis) -> Source | None:
     sizes: Any = analysis.network.input_shape
     first = Input(tuple(map(int, sizes)), *(each.dtype for each in source.inputs[:1]))
     return Source(source.scheme, source.name, (first, *source.inputs[1:]), source.arguments)
+
+
+def _writings(source: Source | None) -> dict[str, Writing] | None:
+    """How the model writes its layers; None where it cannot be traced in that way.
+
+    Nothing is to be said of what archcost builds: the rules were checked on just that.
+    """
+    if source is None:
+        return {}
+    from archcost.importers.tracing.writings import writings
+
+    try:
+        return writings(source)
+    except ArchcostError:
+        return None
 
 
 def _make(analysis: Analysis, source: Source | None) -> Make:

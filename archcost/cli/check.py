@@ -41,7 +41,8 @@ def command(
     """Hold a model against limits: what holds, what does not, and by how much.
 
     Exit code 0 where all limits hold, 1 where one does not, 2 for bad input: a gate for continuous integration,
-    or for a microcontroller's flash (--max-weights) and SRAM (--max-peak-memory).
+    or for a microcontroller's flash (--max-weights) and SRAM (--max-peak-memory). A limit on the macs of a model
+    whose macs are partial is not known to hold: exit code 1.
 
     \b
     archcost check mobilenetv1 --max-macs 600M --max-params 4.5M

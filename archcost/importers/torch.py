@@ -37,7 +37,7 @@ def imported_spec(
     refuses the size without them.
     Raises ArchcostError for what is no model, or cannot be traced.
     """
-    stage, found = _first_trace(source, make, inputs, resized)
+    stage, found = first_trace(source, make, inputs, resized)
     kind = kind_of(stage.model)
     return spec_text(found, lambda other: traced(source, stage, other), inputs, name, str(source), kind)
 
@@ -47,7 +47,7 @@ def kind_of(model: nn.Module) -> str:
     return f"{type(model).__module__}.{type(model).__qualname__}"
 
 
-def _first_trace(
+def first_trace(
     source: Source, make: Build, inputs: Sequence[Input], resized: Mapping[str, Any] | None
 ) -> tuple[Stage, Trace]:
     """The first way that leads to a trace."""

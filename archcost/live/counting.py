@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archcost import graph
 from archcost.errors import ArchcostError
+from archcost.live.counters import Figure
 from archcost.spec import document
 from archcost.spec.settings import Settings
 
@@ -67,8 +68,7 @@ def _figures(job: Job) -> dict[str, Any]:
     torch.set_num_threads(job.threads)
     torch.manual_seed(0)
     model, inputs = job.make()
-    with torch.no_grad():
-        found = importlib.import_module(job.module).count(model, inputs)
+    found = importlib.import_module(job.module).count(model, inputs)  # with gradients on or off as its README has it
     return {name: _parts(value) for name, value in found.items()}
 
 
@@ -84,14 +84,15 @@ def described(file: str, text: str, settings: Settings) -> tuple[nn.Module, tupl
 
 def _parts(value: Any) -> dict[str, Any]:
     """A counter's answer: its figure, and what is to be known of it; `rubbish` where it is no number."""
-    value, note = value if isinstance(value, tuple) and len(value) == 2 else (value, "")
+    given = value if isinstance(value, Figure) else Figure(value)
+    value = given.value
     try:
         whole = operator.index(value) if not isinstance(value, float) else int(value)
     except (TypeError, ValueError, OverflowError):
         whole = None
     if isinstance(value, bool) or whole is None or whole != value or whole < 0:
         return {"rubbish": repr(value)[:LONGEST]}
-    return {"figure": whole, "note": str(note)[:LONGEST]}
+    return {"figure": whole, "note": given.note[:LONGEST], "asides": dict(given.asides)}
 
 
 def _said(error: BaseException) -> str:

@@ -121,7 +121,7 @@ class _Process:
             failure = answer.get("failure", "")
             if not failure and "figure" not in given:
                 failure = f"no number: {given['rubbish']}" if "rubbish" in given else "no figure came back"
-            yield Count(name, version, given.get("figure"), failure, given.get("note", ""))
+            yield Count(name, version, given.get("figure"), failure, given.get("note", ""), given.get("asides", {}))
 
     def _answer(self) -> Mapping[str, Any]:
         if self.late:

@@ -51,6 +51,7 @@ class Traced(Nary):
     macs: int = count("multiply-adds for one sample")
     params: int = count("learned parameters that it holds, or that only it uses")
     arithmetic: int = count("elements of element-wise arithmetic")
+    biases: int = count("elements that a learned number is added to")
     view: bool = flag("its output lives in the first input's memory", False)
     axes: tuple[int, ...] = axes("of a transposition: the input's axes in the order of the output", ())
     select: tuple[int, ...] = entry("of one entry of an axis: that axis, and which")
@@ -82,8 +83,8 @@ class Traced(Nary):
         return TensorShape(self.sizes)
 
     def cost(self, xs: tuple[TensorShape, ...], y: TensorShape) -> Cost:
-        terms = _amount(self.macs), _amount(self.params), _amount(self.arithmetic)
-        return Cost(macs=terms[0], params=terms[1], arithmetic_elements=terms[2])
+        macs, params, arithmetic, biases = map(_amount, (self.macs, self.params, self.arithmetic, self.biases))
+        return Cost(macs=macs, params=params, arithmetic_elements=arithmetic, bias_adds=biases)
 
     def trainable(self) -> bool:
         """As long as it only moves elements, or adds."""

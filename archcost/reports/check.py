@@ -51,19 +51,39 @@ def _row(limit: Limit) -> dict[str, Any]:
         "figure": limit.figure,
         "value": limit.value,
         "limit": limit.limit,
-        "ok": limit.ok,
+        "ok": None if limit.unknown else limit.ok,
         "excess": limit.excess,
         "percent": limit.percent,
     }
 
 
 def _cells(limit: Limit) -> list[str]:
-    by = f"{units.count(abs(limit.excess))} ({limit.percent:+.2f} %)"
-    verdict = f"holds, {by} to spare" if limit.ok else f"EXCEEDED by {by}"
-    return [LABELS[limit.figure], units.count(limit.value), units.count(limit.limit), verdict]
+    return [LABELS[limit.figure], units.count(limit.value), units.count(limit.limit), _said(limit)]
+
+
+def _said(limit: Limit) -> str:
+    if limit.unknown:
+        return "not known to hold: this is the part that is counted"
+    if not limit.excess:
+        return "holds, just"
+    by = f"{units.count(abs(limit.excess))} ({_percent(abs(limit.percent))})"
+    if limit.ok:
+        return f"holds, {by} to spare"
+    return f"EXCEEDED by {by}{' or more' if limit.partial else ''}"
+
+
+def _percent(percent: float) -> str:
+    """Never 0 for what is not."""
+    return f"{percent:.2f} %" if percent >= 0.01 else "less than 0.01 %"
 
 
 def _verdict(check: Check) -> str:
     if check.ok:
         return "All limits hold."
-    return f"{len(check.exceeded)} of {len(check.limits)} limits exceeded."
+    said = [f"{len(check.exceeded)} of {len(check.limits)} limits exceeded."] if check.exceeded else []
+    unknown = ", ".join(LABELS[limit.figure] for limit in check.unknown)
+    if unknown:
+        imported = check.analysis.document.imported
+        listed = ", ".join(imported.partial) if imported is not None else ""
+        said.append(f"{unknown}: not known to hold, as nobody knows the multiply-adds of {listed}.")
+    return " ".join(said)

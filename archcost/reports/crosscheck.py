@@ -83,7 +83,9 @@ def why(row: Row, space: str = " ") -> list[str]:
     elif row.verdict != "equal":
         said.append(_printed(row))
         said += map(_cause, row.causes)
-        if not row.causes:
+        if row.causes and row.unexplained:
+            said.append(f"{units.signed(row.unexplained)} is not explained")
+        if row.unexplained or row.counted is None:
             said += [f"perhaps: {remark}" for remark in row.remarks]
     if row.count.note:
         said.append(row.count.note)
@@ -123,6 +125,7 @@ def _row(row: Row) -> dict[str, Any]:
         "difference": row.difference,
         "terms": _terms(row.terms),
         "causes": [{"remark": cause.remark, "parts": _terms(cause.parts)} for cause in row.causes],
+        "unexplained": row.unexplained if row.difference is not None else None,
         "failure": row.count.failure or None,
         "note": row.count.note or None,
         "reasons": list(row.reasons),

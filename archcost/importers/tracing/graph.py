@@ -45,7 +45,8 @@ class Call:
 
     operator: its name without namespace and variant; arguments: by the names of its schema; shape: of its output,
     batch included; shapes: of each output where it has several; path: of the module that called it; macs: where the
-    reader of the model knows them, and the operator's name does not say them.
+    reader of the model knows them, and the operator's name does not say them; function: of torch that was called, as
+    torch.export notes it; called: the names it was called by, outermost first, where somebody listened (spelling.py).
     """
 
     name: str
@@ -57,6 +58,8 @@ class Call:
     path: str
     module: str
     macs: int | None = None
+    function: str = ""
+    called: tuple[str, ...] = ()
 
     @property
     def known_as(self) -> str:

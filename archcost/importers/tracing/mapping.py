@@ -6,6 +6,7 @@ or the call is written down as `traced`. So the sums are exact whatever a rule d
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeGuard
 
 from archcost.importers.tracing import arithmetic
@@ -190,7 +191,9 @@ class Mapping:
         }
         total = macs + sum(made.values())
         view = owner.operator in arithmetic.VIEWS and owner.operator != "reshape" and owner.operator != "flatten"
-        counts = {"macs": total, "params": sum(params.values()), "view": view}
+        biased = macs and isinstance(owner.arguments.get("bias"), Ref)
+        biases = math.prod(shape) if biased else 0
+        counts = {"macs": total, "params": sum(params.values()), "biases": biases, "view": view}
         fields |= {name: value for name, value in counts.items() if value}
         fields |= self._moved(call, owner)
         self._add(Draft("traced", fields, sources), call, total, params, made)

@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 
 from archcost.importers.tracing.graph import UNKNOWN, Call, Origin, Ref, Shape, Trace
+from archcost.importers.tracing.spelling import CALLED
 
 _INLINED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4, "hints_wrapper": 0}
 """Wrappers around a part of the graph, with the number of arguments before it."""
@@ -158,7 +159,10 @@ class _Reader:
         while name in self.names:
             name += "_"  # the graph inside a wrapper counts its names from the beginning
         self.names.add(name)
-        self.trace.calls.append(Call(name, operator, namespace, arguments, shape, shapes, *_place(node)))
+        call = Call(name, operator, namespace, arguments, shape, shapes, *_place(node))
+        call.function = str((node.meta.get("torch_fn") or ("", ""))[1])
+        call.called = tuple((node.meta.get("custom") or {}).get(CALLED, ()))
+        self.trace.calls.append(call)
         ref = Ref(name)
         self.values[node] = ref
         for written in self.written:

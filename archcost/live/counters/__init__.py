@@ -1,8 +1,8 @@
 """Counters of others: each file of this folder runs one, and the folder is the registry.
 
 A file names the distributions it `NEEDS` and the `CONVENTIONS` that say what it counts; `count(model, inputs)` gives a
-figure for each, or (figure, what to know of it). It imports its tool when it counts, not before. Whatever it does to
-the model or to torch is done in a process of its own.
+figure for each, plain or as a `Figure`, and runs the tool as its README does. It imports its tool when it counts, not
+before. Whatever it does to the model or to torch is done in a process of its own.
 """
 
 from __future__ import annotations
@@ -10,16 +10,30 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
+from typing import Any
 
 from archcost.errors import ArchcostError
 from archcost.spec.names import unknown
 
+SIZES = "sizes that the model computes while it runs, which {} counts as tensors"
 INSTALL = "pip install 'archcost[counters]'"
 """The command that installs all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A counter's figure, and what to know of it.
+
+    asides: parts of it that are no layer's, as the tool's own listing shows them, each by what it is.
+    """
+
+    value: Any
+    note: str = ""
+    asides: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcost.live.counters import Figure
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -17,4 +19,4 @@ def count(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     macs = crawl_module(model, args=inputs)["totals"]["macs"]
     if macs["status"] == "complete":
         return {"torchscan": macs["value"]}
-    return {"torchscan": (macs["known_value"], f"torchscan calls its total {macs['status']}")}
+    return {"torchscan": Figure(macs["known_value"], f"torchscan calls its total {macs['status']}")}

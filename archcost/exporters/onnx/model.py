@@ -27,8 +27,9 @@ def serialized(network: Network, given: Mapping[str, Any] | None = None, seed: i
         from onnx import TensorProto, helper
     except ImportError:
         raise ArchcostError("onnx is not installed; export to ONNX needs it: pip install 'archcost[onnx]'") from None
+    from archcost.exporters.onnx.at import At
     from archcost.exporters.onnx.graph import Graph
-    from archcost.exporters.onnx.nodes import WRITERS, At, write
+    from archcost.exporters.onnx.nodes import WRITERS, write
 
     for layer in network.layers:
         if layer.op.recipe(layer.source).name not in WRITERS:

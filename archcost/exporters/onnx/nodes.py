@@ -5,52 +5,21 @@ shapes, and its tensors; it returns the name of its output, which the last node 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archcost.errors import ArchcostError
-from archcost.exporters.onnx.graph import Arrays, Graph
+from archcost.exporters.onnx import layouts
+from archcost.exporters.onnx.at import At, whole
 from archcost.exporters.onnx.pools import adaptive_pool, avg_pool, max_pool
-from archcost.exporters.torch.leaves import untold
-from archcost.graph import Layer
+from archcost.exporters.torch.leaf import untold
 
 if TYPE_CHECKING:
     from archcost.exporters.onnx.pools import Margins
 
 EPSILON = 1e-5
 """Of norms, as PyTorch has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """Where a layer stands: the graph, the names of its inputs, itself, and its tensors."""
-
-    graph: Graph
-    inputs: list[str]
-    layer: Layer
-    held: Arrays
-
-    @property
-    def x(self) -> str:
-        return self.inputs[0]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the first input, without the batch."""
-        return tuple(map(int, self.layer.input_shapes[0]))
-
-    def node(self, kind: str, *inputs: str, part: str = "", **attributes: Any) -> str:
-        return self.graph.node(kind, *inputs, part=part, **attributes)
-
-    def tensor(self, name: str) -> str:
-        """One of its own, stored."""
-        return self.graph.store(name, self.held[name])
-
-    def tensors(self, *names: str) -> list[str]:
-        """Those of its own that it has."""
-        return [self.tensor(name) for name in names if name in self.held]
 
 
 def write(at: At) -> str:
@@ -64,20 +33,16 @@ def _pads(margins: Margins) -> list[int]:
     return [int(top), int(left), int(bottom), int(right)]
 
 
-def _whole(*values: Any) -> list[int]:
-    return [int(value) for value in values]
-
-
 def _conv(at: At, margins: Margins, stride: Any, dilation: Any, groups: Any, kernel_size: Any, **_: Any) -> str:
     return at.node(
         "Conv",
         at.x,
         *at.tensors("weight", "bias"),
         pads=_pads(margins),
-        strides=_whole(*stride),
-        dilations=_whole(*dilation),
+        strides=whole(*stride),
+        dilations=whole(*dilation),
         group=int(groups),
-        kernel_shape=_whole(*kernel_size),
+        kernel_shape=whole(*kernel_size),
     )
 
 
@@ -95,12 +60,12 @@ def _conv_transpose(
         "ConvTranspose",
         at.x,
         *at.tensors("weight", "bias"),
-        pads=_whole(*padding, *padding),
-        strides=_whole(*stride),
-        dilations=_whole(*dilation),
-        output_padding=_whole(*output_padding),
+        pads=whole(*padding, *padding),
+        strides=whole(*stride),
+        dilations=whole(*dilation),
+        output_padding=whole(*output_padding),
         group=int(groups),
-        kernel_shape=_whole(*kernel_size),
+        kernel_shape=whole(*kernel_size),
     )
 
 
@@ -231,11 +196,6 @@ def _reduce(at: At, function: str, axes: Any, keep_dims: bool) -> str:
     return at.node(kind[function], at.x, at.graph.integers(*(int(axis) + 1 for axis in axes)), keepdims=int(keep_dims))
 
 
-def _slice(at: At, axis: Any, start: Any, length: Any) -> str:
-    whole = at.graph.integers
-    return at.node("Slice", at.x, whole(int(start)), whole(int(start) + int(length)), whole(int(axis) + 1))
-
-
 def _attend(at: At, masked: bool) -> str:
     q, k, v = at.inputs[:3]
     rank = len(at.shape) + 1
@@ -282,60 +242,6 @@ def _global_pool(kind: str) -> Callable[..., str]:
     return pool
 
 
-def _split(at: At, parts: Any, part: Any, axis: Any) -> str:
-    size = at.shape[axis] // int(parts)
-    start, stop = size * int(part), size * (int(part) + 1)
-    whole = at.graph.integers
-    return at.node("Slice", at.x, whole(start), whole(stop), whole(int(axis) + 1))
-
-
-def _select(at: At, index: Any) -> str:
-    chosen = at.graph.store("index", int(index), np.int64)
-    return at.node("Gather", at.x, chosen, axis=1)
-
-
-def _reshape(at: At, **_: Any) -> str:
-    """To the output's sizes, whatever the batch."""
-    return at.node("Reshape", at.x, at.graph.integers(-1, *map(int, at.layer.output_shape)))
-
-
-def _transpose(at: At, axes: Any) -> str:
-    return at.node("Transpose", at.x, perm=[0, *(int(axis) + 1 for axis in axes)])
-
-
-def _rearrange(at: At, axes: Any, sizes: Any) -> str:
-    y = at.node("Transpose", at.x, perm=[0, *(int(axis) + 1 for axis in axes)])
-    same = tuple(at.shape[axis] for axis in axes) == tuple(sizes)
-    return y if same else at.node("Reshape", y, at.graph.integers(-1, *sizes))
-
-
-def _entry(at: At, axis: Any, index: Any, sizes: Any) -> str:
-    taken = at.node("Gather", at.x, at.graph.integers(int(index)), axis=int(axis) + 1, part="entry")
-    return at.node("Reshape", taken, at.graph.integers(-1, *sizes))
-
-
-def _channel_shuffle(at: At, groups: Any) -> str:
-    c, *rest = at.shape
-    dealt = at.node("Reshape", at.x, at.graph.integers(-1, int(groups), c // int(groups), *rest), part="groups")
-    turned = at.node("Transpose", dealt, perm=[0, 2, 1, *range(3, 3 + len(rest))])
-    return at.node("Reshape", turned, at.graph.integers(-1, *at.shape), part="channels")
-
-
-def _pad(at: At, margins: Margins, mode: str) -> str:
-    (top, bottom), (left, right) = margins
-    pads = at.graph.integers(*_whole(0, 0, top, left, 0, 0, bottom, right))
-    return at.node("Pad", at.x, pads, mode={"zeros": "constant", "reflect": "reflect", "replicate": "edge"}[mode])
-
-
-def _resize(at: At, size: Any, mode: str) -> str:
-    sizes = at.graph.integers(*_whole(*size))
-    if mode == "nearest":
-        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    else:
-        how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-    return at.node("Resize", at.x, "", "", sizes, axes=[2, 3], **how)
-
-
 WRITERS: dict[str, Callable[..., str]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
@@ -369,7 +275,7 @@ WRITERS: dict[str, Callable[..., str]] = {
     "rms_norm": _rms_norm,
     "elementwise": _function,
     "reduce": _reduce,
-    "slice": _slice,
+    "slice": layouts.slice,
     "scaled_dot_product_attention": _attend,
     "traced": _refused,
     "constant": _refused,
@@ -390,16 +296,16 @@ WRITERS: dict[str, Callable[..., str]] = {
     "minimum": _joined("Min"),
     "maximum": _joined("Max"),
     "concat": lambda at, axis: at.node("Concat", *at.inputs, axis=int(axis) + 1),
-    "split": _split,
-    "select": _select,
-    "flatten": _reshape,
-    "reshape": _reshape,
-    "transpose": _transpose,
-    "rearrange": _rearrange,
-    "entry": _entry,
-    "channel_shuffle": _channel_shuffle,
-    "pad": _pad,
-    "resize": _resize,
+    "split": layouts.split,
+    "select": layouts.select,
+    "flatten": layouts.reshape,
+    "reshape": layouts.reshape,
+    "transpose": layouts.transpose,
+    "rearrange": layouts.rearrange,
+    "entry": layouts.entry,
+    "channel_shuffle": layouts.channel_shuffle,
+    "pad": layouts.pad,
+    "resize": layouts.resize,
     "dropout": lambda at, p: at.node("Dropout", at.x, at.graph.number(float(p))),
     "stochastic_depth": lambda at, p: at.node("Identity", at.x),
 }

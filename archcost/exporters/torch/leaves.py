@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from archcost.errors import ArchcostError
-from archcost.exporters.torch.code import Call, Code, Signature, Value
+from archcost.exporters.torch.code import Call, Signature, Value
+from archcost.exporters.torch.leaf import Leaf, Margins, one, order, untold
+from archcost.exporters.torch.windows import adaptive_pool, avg_pool, conv, conv_transpose, global_pool, max_pool
 from archcost.graph import Layer
 from archcost.ops.base import Recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """forms: ways to construct the module, the plainest first; they have the same parameters and result.
-
-    said: the same in an expression of its inputs, {0}, {1} or {all}; where it is None the module is called.
-    binds: how tightly, as `+` and `*` do; 9 for a call.
-    """
-
-    forms: tuple[Call, ...] = ()
-    said: str | None = None
-    binds: int = 9
 
 
 def leaf(layer: Layer) -> Leaf:
@@ -46,64 +34,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return int(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value
-
-
-def _one(pair: Value) -> Value:
-    """(3, 3) as 3."""
-    return pair[0] if isinstance(pair, tuple) and len(pair) == 2 and pair[0] == pair[1] else pair
-
-
-Margins = tuple[tuple[int, int], tuple[int, int]]
-
-
-def _order(margins: Margins) -> tuple[int, int, int, int]:
-    """As torch pads: left, right, top, bottom."""
-    (top, bottom), (left, right) = margins
-    return left, right, top, bottom
-
-
-def _even(margins: Margins) -> Value | None:
-    """The padding of a module that pads both sides alike; None where they differ."""
-    (top, bottom), (left, right) = margins
-    return _one((top, left)) if top == bottom and left == right else None
-
-
-def _fixed(layer: Layer) -> tuple[bool, bool]:
-    """Whether `same` is said, and whether it comes to these margins at any input size: odd windows that step by one."""
-    op: Any = layer.op
-    same = getattr(op, "padding", None) == "same"
-    step = getattr(op, "step", op.stride)
-    reach = [d * (k - 1) for k, d in zip(op.kernel, op.dilation, strict=True)]
-    always = all((s == 1 and r % 2 == 0) or r == 0 for s, r in zip(step, reach, strict=True))
-    return same, not same or always
-
-
-def _conv(layer: Layer, margins: Margins, **arguments: Any) -> Leaf:
-    given = {name: _one(value) for name, value in arguments.items()}
-    same, fixed = _fixed(layer)
-    padding = _even(margins)
-    forms = []
-    if padding is not None and fixed:
-        forms.append(Call.of("nn.Conv2d", **_after(given, "stride", padding=padding)))
-    if same:
-        forms.append(Call.of("Conv2dSame", **given))
-    else:
-        forms.append(Call.of("PaddedConv2d", **_after(given, "kernel_size", margins=_order(margins))))
-    return Leaf(tuple(forms))
-
-
-def _after(given: dict[str, Any], name: str, **more: Any) -> dict[str, Any]:
-    """Arguments with some more put behind one of them."""
-    found: dict[str, Any] = {}
-    for key, value in given.items():
-        found[key] = value
-        if key == name:
-            found |= more
-    return found
-
-
-def _conv_transpose(layer: Layer, **arguments: Any) -> Leaf:
-    return Leaf((Call.of("nn.ConvTranspose2d", **{name: _one(value) for name, value in arguments.items()}),))
 
 
 def _linear(layer: Layer, **arguments: Any) -> Leaf:
@@ -184,84 +114,6 @@ def _refused(layer: Layer, **_: Any) -> Leaf:
     raise ArchcostError(untold(layer))
 
 
-def untold(layer: Layer) -> str:
-    """Why a layer of an imported network cannot be written."""
-    operator = getattr(layer.op, "operator", layer.kind)
-    return (
-        f"{layer.name}: `{operator}` is known as it was traced, by its shapes and costs alone; "
-        "export the model that it was imported from"
-    )
-
-
-def _max_pool(layer: Layer, margins: Margins, output_size: Any, **arguments: Any) -> Leaf:
-    given = {name: _one(arguments[name]) for name in ("kernel_size", "stride", "dilation", "ceil_mode")}
-    same, fixed = _fixed(layer)
-    padding = _within(margins, arguments["kernel_size"])
-    forms = []
-    if padding is not None and fixed:
-        forms.append(_stepped(Call.of("nn.MaxPool2d", **_after(given, "stride", padding=padding))))
-    if same:
-        forms.append(_stepped(Call.of("MaxPool2dSame", **{**given, "ceil_mode": False})))
-    if not forms:
-        pad = Call.of("nn.ConstantPad2d", padding=_order(margins), value=Code('float("-inf")'))
-        forms.append(_cropped(pad, _stepped(Call.of("nn.MaxPool2d", **given)), output_size))
-    return Leaf(tuple(forms))
-
-
-def _avg_pool(layer: Layer, margins: Margins, output_size: Any, count_include_pad: bool, **arguments: Any) -> Leaf:
-    given = {name: _one(arguments[name]) for name in ("kernel_size", "stride", "ceil_mode")}
-    same, fixed = _fixed(layer)
-    padding = _within(margins, arguments["kernel_size"])
-    counted = {"count_include_pad": count_include_pad if padding or same else True}
-    forms = []
-    if padding is not None and fixed:
-        call = Call.of("nn.AvgPool2d", **_after(given, "stride", padding=padding), **counted)
-        forms.append(_stepped(call))
-    if same:
-        forms.append(_stepped(Call.of("AvgPool2dSame", **{**given, "ceil_mode": False}, **counted)))
-    if not forms and count_include_pad:
-        pad = Call.of("nn.ZeroPad2d", padding=_order(margins))
-        forms.append(_cropped(pad, _stepped(Call.of("nn.AvgPool2d", **given)), output_size))
-    if not forms:
-        pool = Call.of("ValidAvgPool2d", **_after(given, "stride", margins=_order(margins)))
-        forms.append(_cropped(pool, None, output_size))
-    return Leaf(tuple(forms))
-
-
-def _within(margins: Margins, kernel: tuple[int, int]) -> Value | None:
-    """The padding as torch's pools take it: even, at most half the window."""
-    (top, _), (left, _) = margins
-    return _even(margins) if 2 * top <= kernel[0] and 2 * left <= kernel[1] else None
-
-
-def _stepped(call: Call) -> Call:
-    """A pool without its stride where that is the window's size, as torch has it by itself."""
-    given = dict(call.arguments)
-    if given["stride"] == given["kernel_size"]:
-        del given["stride"]
-    return Call.of(call.callee, **given)
-
-
-def _cropped(first: Call, second: Call | None, size: tuple[int, int]) -> Call:
-    parts = [first, *([second] if second else []), Call.listing("Crop", *size)]
-    return Call.listing("nn.Sequential", *parts)
-
-
-def _global_pool(kind: str) -> Callable[..., Leaf]:
-    def write(layer: Layer, keep_dims: bool) -> Leaf:
-        pool = Call.of(f"nn.Adaptive{kind.capitalize()}Pool2d", output_size=1)
-        said = f"F.adaptive_{kind}_pool2d({{0}}, 1)"
-        if keep_dims:
-            return Leaf((pool,), said)
-        return Leaf((Call.listing("nn.Sequential", pool, Call.of("nn.Flatten")),), f"{said}.flatten(1)")
-
-    return write
-
-
-def _adaptive_pool(kind: str) -> Callable[..., Leaf]:
-    return lambda layer, output_size: Leaf((Call.of(f"nn.Adaptive{kind}Pool2d", output_size=_one(output_size)),))
-
-
 def _plainly(module: str, said: str) -> Callable[..., Leaf]:
     return lambda layer: Leaf((Call.of(module),), said)
 
@@ -307,13 +159,13 @@ def _select(layer: Layer, index: int) -> Leaf:
 
 def _pad(layer: Layer, margins: Margins, mode: str) -> Leaf:
     name = {"zeros": "nn.ZeroPad2d", "reflect": "nn.ReflectionPad2d", "replicate": "nn.ReplicationPad2d"}[mode]
-    order: Value = _order(margins)
-    return Leaf((Call.of(name, padding=order[0] if len(set(_order(margins))) == 1 else order),))  # type: ignore[index]
+    sides = order(margins)
+    return Leaf((Call.of(name, padding=sides[0] if len(set(sides)) == 1 else sides),))
 
 
 def _resize(layer: Layer, size: tuple[int, int], mode: str) -> Leaf:
     factor = getattr(layer.op, "factor", None)
-    wanted = {"size": _one(size)} if factor is None else {"scale_factor": _one(_plain(factor))}
+    wanted = {"size": one(size)} if factor is None else {"scale_factor": one(_plain(factor))}
     return Leaf((Call.of("nn.Upsample", **wanted, mode=mode),))
 
 
@@ -326,8 +178,8 @@ def _group_norm(layer: Layer, groups: int, channels: int, affine: bool) -> Leaf:
 
 
 WRITERS: dict[str, Callable[..., Leaf]] = {
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
+    "conv": conv,
+    "conv_transpose": conv_transpose,
     "linear": _linear,
     "matmul": _matmul,
     "attention": lambda layer, **given: Leaf((Call.of("Attention", **given),)),
@@ -364,12 +216,12 @@ WRITERS: dict[str, Callable[..., Leaf]] = {
     "traced": _refused,
     "constant": _refused,
     "softmax": _softmax,
-    "max_pool": _max_pool,
-    "avg_pool": _avg_pool,
-    "adaptive_avg_pool": _adaptive_pool("Avg"),
-    "adaptive_max_pool": _adaptive_pool("Max"),
-    "global_avg_pool": _global_pool("avg"),
-    "global_max_pool": _global_pool("max"),
+    "max_pool": max_pool,
+    "avg_pool": avg_pool,
+    "adaptive_avg_pool": adaptive_pool("Avg"),
+    "adaptive_max_pool": adaptive_pool("Max"),
+    "global_avg_pool": global_pool("avg"),
+    "global_max_pool": global_pool("max"),
     "add": _infix("+", 1),
     "subtract": _infix("-", 1),
     "multiply": _infix("*", 2),

@@ -88,6 +88,8 @@ EXAMPLES = {
         ({"operator": "roll", "reads": [[12, 9, 10]], "sizes": [12, 9, 10]}, MAP),
         ({"operator": "cat", "reads": [[12, 9, 10], [12]], "sizes": [7, 400], "params": 9}, MAP, (12,)),
         ({"operator": "view", "reads": [[6, 12]], "sizes": [3, 2, 12], "view": True}, TOKENS),
+        ({"operator": "permute", "reads": [[12, 9, 10]], "sizes": [10, 1, 12, 9], "axes": [2, 0, 1]}, MAP),
+        ({"operator": "unbind", "reads": [[6, 12]], "sizes": [1, 6], "select": [1, 7]}, TOKENS),
     ],
     "constant": [({"sizes": [7, 3]}, MAP), ({"sizes": [5], "params": 12}, TOKENS)],
     "elementwise": [
@@ -204,6 +206,8 @@ PROBLEMS = [
     ("scaled_dot_product_attention", {}, [(3, 6, 4), (2, 5, 4), (2, 5, 4)], "the outer sizes differ"),
     ("traced", TRACED, [MAP], "`roll` cannot be rescaled: it is known as it was traced, at [6, 12]"),
     ("traced", TRACED, [TOKENS, TOKENS], "`roll` reads 1 tensors; here 2"),
+    ("traced", {**TRACED, "axes": [0, 2]}, [TOKENS], "axes [0, 2] are no order of the axes of [6, 12]"),
+    ("traced", {**TRACED, "select": [1, 12]}, [TOKENS], "select [1, 12] is no axis of [6, 12] and an entry of it"),
 ]
 
 # Rules that a family shares and that one member can never break.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archcost.api.model import Model, load
 from archcost.errors import ArchcostError
 from archcost.spec import ranges
+from archcost.spec.settings import settle
 
 if TYPE_CHECKING:
     from archcost.reports.page.networks import Subject
@@ -66,7 +67,8 @@ def report(
     subjects = []
     for spec, model, space in zip(specs, models, question.spaces if question else [None] * len(models), strict=True):
         beside = [(space.alphas, space.resolutions)] if space is not None else []
-        subjects.append(_subject(spec, model, _values(alpha, "alpha"), _values(resolution, "resolution"), beside))
+        began = found.winner if found.winner is not None and found.winner.get("spec") == spec else None
+        subjects.append(_subject(spec, model, began, _values(alpha, "alpha"), _values(resolution, "resolution"), beside))
     predictors = [_predictor(profile, dtype, mode) for profile in profiles]
     title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
     data = {
@@ -90,11 +92,14 @@ def report(
     return html(data, title)
 
 
-def _subject(spec: str, model: Model, alphas: Any, resolutions: Any, beside: Any) -> Subject:
+def _subject(spec: str, model: Model, began: Mapping[str, Any] | None, alphas: Any, resolutions: Any, beside: Any) -> Subject:
     from archcost.reports.page.knobs import knobs
     from archcost.reports.page.networks import Subject
 
     settings = model.analyze().settings
+    if began is not None:  # a search's page begins at its winner
+        size = began["resolution"]
+        settings = settle(model.document, began["alpha"], None, tuple(size) if size else None, began["parameters"])
     name = ranges.reference(spec)[0] if model.given else spec
     return Subject(name, model.document, settings, knobs(model.document, settings, alphas, resolutions, beside))
 

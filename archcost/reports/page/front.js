@@ -6,6 +6,7 @@ import { bottomAxis, leftAxis, logTicks } from "./memory.js";
 import { Variants } from "./variants.js";
 
 const EDGE = { top: 26, right: 20, bottom: 46, left: 64 };
+const SPACES = 6; // so many colours for the clouds of several specs
 const NEAR = 14; // pixels
 
 export class Front {
@@ -27,12 +28,19 @@ export class Front {
     this.plot = h("div", { class: "plot" }, this.canvas, this.svg);
     this.card = h("div", { class: "winner", id: "winner", role: "group", "aria-label": "The winner under the budget" });
     this.notes = h("div", { class: "quiet notes" });
-    body.append(this.plot, h("ul", { class: "legend" }, ["variant", "front", "published", "winner", "current"].map((name) => h("li", {}, h("span", { class: `mark mark-${name}` }), { variant: "variant", front: "front", published: "published", winner: "winner under the budget", current: "the knobs" }[name]))), this.card, this.notes);
+    body.append(this.plot, this.legend(), this.card, this.notes);
     this.plot.addEventListener("pointermove", (event) => this.point(event));
     this.plot.addEventListener("pointerleave", hideTip);
     this.plot.addEventListener("click", (event) => this.pick(event));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => ((this.painted = ""), this.draw()));
     new ResizeObserver(() => this.plot.clientWidth !== this.width && this.width && this.draw()).observe(body);
+  }
+
+  legend() {
+    const marks = { front: "front", published: "published", winner: "winner under the budget", current: "the knobs" };
+    const { spaces } = this.state.data.front;
+    const clouds = spaces.map((space, i) => h("li", {}, h("span", { class: "mark mark-variant", style: { background: `var(--space-${i % SPACES})` } }), spaces.length > 1 ? space.spec : "variant"));
+    return h("ul", { class: "legend" }, clouds, Object.entries(marks).map(([name, text]) => h("li", {}, h("span", { class: `mark mark-${name}` }), text)));
   }
 
   axes(change) {
@@ -98,12 +106,16 @@ export class Front {
     this.plot.style.setProperty("height", `${height}px`);
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--cloud").trim();
+    const style = getComputedStyle(document.documentElement);
+    const colours = d3.range(SPACES).map((i) => style.getPropertyValue(`--space-${i}`).trim());
+    const { space } = this.variants.columns;
+    let last = -1;
     const size = xs.length > 20000 ? 1.6 : xs.length > 3000 ? 2.2 : 3.2;
     context.globalAlpha = xs.length > 20000 ? 0.35 : 0.6;
     const at = (this.pixels = new Float32Array(2 * xs.length).fill(NaN));
     for (let i = 0; i < xs.length; i++) {
       if (xs[i] !== xs[i] || ys[i] !== ys[i]) continue;
+      if (space[i] !== last) context.fillStyle = colours[(last = space[i]) % SPACES];
       at[2 * i] = sx(xs[i]);
       at[2 * i + 1] = sy(ys[i]);
       context.fillRect(at[2 * i] - size / 2, at[2 * i + 1] - size / 2, size, size);
@@ -120,6 +132,7 @@ export class Front {
     const now = variants.current();
     const mark = (at, kind, r) => (at >= 0 && xs[at] === xs[at] && ys[at] === ys[at] ? s("circle", { class: kind, cx: sx(xs[at]), cy: sy(ys[at]), r }) : null);
     const own = this.state.data.front.winner ?? -1;
+    const spaces = this.state.data.front.spaces.length;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.setProperty("height", `${height}px`);
     const handle = this.handle ?? this.grip();
@@ -132,7 +145,7 @@ export class Front {
       s("text", { x: width - EDGE.right, y: height - 8, class: "axis-name end" }, titleX),
       s("path", { class: "front-line", d: line(this.edge) ?? "" }),
       ...(this.edge.length < 400 ? this.edge.map((at) => mark(at, "front-dot", 2.6)) : []),
-      ...this.points.map(([a, b]) => s("rect", { class: "published", x: sx(a) - 4, y: sy(b) - 4, width: 8, height: 8, transform: `rotate(45 ${sx(a)} ${sy(b)})` })),
+      ...this.points.map(([a, b, point]) => s("rect", { class: "published", style: spaces > 1 ? { stroke: `var(--space-${point.space % SPACES})` } : null, x: sx(a) - 4, y: sy(b) - 4, width: 8, height: 8, transform: `rotate(45 ${sx(a)} ${sy(b)})` })),
       mark(own, "own-winner", 9),
       mark(now, "current", 6),
       mark(this.best, "best", 6.5),
@@ -209,9 +222,24 @@ export class Front {
       h("div", { class: "winner-head" }, h("div", {}, h("div", { class: "tile-name" }, `Wins at ${variants.axes[this.x].title.toLowerCase()} ≤ ${variants.axes[this.x].write(this.budget)}`), h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`)),
         h("button", { type: "button", id: "set-winner", onclick: () => variants.show(best) }, "Set the knobs to it")),
       h("dl", { class: "facts" }, figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))), interval(variants, best)),
+      h("p", { id: "why" }, this.why(best)),
       others.length ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`) : null,
       h("div", { class: "copyline" }, h("code", { id: "winner-command" }, command), button),
     ].filter(Boolean));
+  }
+
+  // Why it won: nothing within the limits is better, by how much it is, and which limit holds it back.
+  why(best) {
+    const { variants } = this;
+    const { write, up } = variants.axes[this.y];
+    const ys = variants.values(this.y);
+    const second = variants.winner(this.x, this.y, this.budget, best);
+    const used = [[this.x, this.budget], ...variants.limits.filter(([name]) => name !== this.x && name !== "accuracy" && variants.axes[name])];
+    const shares = used.map(([name, limit]) => `${(100 * variants.values(name)[best] / limit).toFixed(1)} % of the ${variants.axes[name].title.toLowerCase()}`);
+    const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
+    if (second < 0) return first;
+    const gap = Math.abs(ys[best] - ys[second]);
+    return `${first} Next: ${variants.describe(second).text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
   }
 
   near(event) {

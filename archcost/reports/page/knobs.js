@@ -74,9 +74,10 @@ export class Knobs {
     return h(
       "div", { class: "knob" },
       h("div", { class: "knob-head" }, h("label", { for: `knob-${id}` }, label), output),
-      input, strip, same,
-      knob.fixed && h("p", { class: "quiet", id: `why-${id}` }, knob.fixed),
+      input, strip,
       !knob.fixed && h("div", { class: "ends number", "aria-hidden": "true" }, h("span", {}, text(values[0])), h("span", {}, text(values.at(-1)))),
+      same,
+      knob.fixed && h("p", { class: "quiet", id: `why-${id}` }, knob.fixed),
     );
   }
 

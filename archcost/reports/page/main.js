@@ -18,10 +18,9 @@ async function begin() {
   const state = new State(data);
   byId("wait").remove();
   const figures = ["knobs", "active", "batch", "dtype", "device", "convention"];
-  const overview = new Overview(state);
-  state.add(overview, figures);
-  state.add(new Knobs(state), figures);
   if (state.networks.length > 1) state.add(new Compare(state), figures);
+  state.add(new Overview(state), figures);
+  state.add(new Knobs(state), figures);
   if (data.front) state.add(new Front(state), ["knobs", "active", "batch", "dtype"]);
   state.add(new Treemap(state));
   state.add(new Memory(state));

@@ -3,7 +3,7 @@
 import { s, section, showTip, hideTip } from "./dom.js";
 import { bytes, count } from "./format.js";
 
-const MARGIN = { top: 26, right: 16, bottom: 30, left: 68 };
+const MARGIN = { top: 26, right: 16, bottom: 44, left: 68 };
 
 export class Memory {
   constructor(state) {
@@ -89,15 +89,18 @@ export function bottomAxis(x, bottom, top, ticks, text) {
   ]));
 }
 
-// Some ticks of a logarithmic scale, about so many at most.
+// Ticks of a logarithmic scale, so many at most.
 export function logTicks(scale, most) {
   const [low, high] = scale.domain();
-  const decades = Math.log10(high / low);
-  const per = decades > most ? [1] : decades * 3 > most ? [1] : decades * 5 > most ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
-  const found = [];
-  const step = decades > most ? Math.ceil(decades / most) : 1;
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += step) {
-    for (const each of per) found.push(each * 10 ** power);
+  const inside = (per, step = 1) => {
+    const found = [];
+    const first = Math.floor(Math.log10(low));
+    for (let power = first; 10 ** power <= high; power += step) found.push(...per.map((each) => each * 10 ** power));
+    return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
+  };
+  for (const per of [[1, 1.5, 2, 3, 4, 5, 7], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
+    const found = inside(per);
+    if (found.length <= most) return found;
   }
-  return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
+  return inside([1], Math.ceil(Math.log10(high / low) / most));
 }

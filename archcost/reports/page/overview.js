@@ -28,8 +28,9 @@ export class Overview {
   draw() {
     const { state } = this;
     const { network, now } = state;
-    this.name.textContent = network.name;
-    this.source.textContent = network.source;
+    const several = state.networks.length > 1;
+    this.name.textContent = several ? state.data.title : network.name;
+    this.source.textContent = several ? `In view: ${network.spec}. ${network.source}` : network.source;
     document.body.classList.toggle("nothing", !now);
     this.input.textContent = now
       ? `Input ${sizes(now.input)}, batch ${count(state.batch)}, ${state.dtype}`

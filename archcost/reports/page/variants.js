@@ -123,14 +123,15 @@ export class Variants {
 
   // The best along y with at most `budget` along x that keeps to the search's other limits; -1 for none. Ties go to
   // fewer multiply-adds, then fewer parameters, then the earlier variant, as in a search.
-  winner(x, y, budget) {
+  // without: a place that is passed over.
+  winner(x, y, budget, without = -1) {
     const [xs, ys] = [this.values(x), this.values(y)];
     const { macs, params } = this.columns;
     const sign = this.axes[y].up ? -1 : 1;
     const others = this.limits.filter(([name]) => name !== x && this.columns[name]).map(([name, limit]) => [this.columns[name], limit, name === "accuracy"]);
     let best = -1;
     for (let i = 0; i < this.count; i++) {
-      if (!(xs[i] <= budget) || ys[i] !== ys[i]) continue;
+      if (!(xs[i] <= budget) || ys[i] !== ys[i] || i === without) continue;
       if (!others.every(([column, limit, least]) => (least ? column[i] >= limit : column[i] <= limit))) continue;
       if (best < 0) best = i;
       else {

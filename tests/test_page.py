@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import archcost
-from archcost.api.page import report
-from tests.pages import Opened, chromium
+from tests.pages import Opened
 
 TOTALS = ("macs", "flops", "params", "weight_bytes", "peak_activation_bytes")
 LAYER = ("name", "kind", "block", "macs", "params", "buffers", "activation_bytes", "bytes_moved", "formula")
 SHAPES = ("input_shapes", "output_shape", "kernel", "stride", "groups")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Writes a page once: `pages(spec, device=…)` is its path."""
-    folder = tmp_path_factory.mktemp("pages")
-    written: dict[str, Path] = {}
-
-    def page(source: Any, **asked: Any) -> Path:
-        key = f"{source} {asked}"
-        if key not in written:
-            path = folder / f"{len(written)}.html"
-            path.write_text(report(source, **asked), encoding="utf-8")
-            written[key] = path
-        return written[key]
-
-    return page
 
 
 def turned(opened: Opened, chance: random.Random) -> dict[str, Any]:

@@ -212,10 +212,8 @@ export class Front {
   // The card of the winner.
   tell() {
     const { variants, best } = this;
-    if (best < 0) return void this.card.replaceChildren(h("p", {}, "No variant keeps to this budget and the search's limits."));
+    if (best < 0) return void this.card.replaceChildren(h("p", { id: "winner-name" }, "No variant keeps to this budget and to the search's limits."));
     const { spec, text } = variants.describe(best);
-    const command = variants.command(best);
-    const button = h("button", { type: "button", class: "small", onclick: () => copy(command, button) }, "Copy");
     const figures = Object.entries(variants.axes).map(([name, axis]) => [axis.title, axis.write(variants.values(name)[best])]);
     const others = variants.limits.filter(([name]) => name !== this.x && variants.axes[name]).map(([name, limit]) => `${variants.axes[name].title} ${name === "accuracy" ? "≥" : "≤"} ${variants.axes[name].write(limit)}`);
     this.card.replaceChildren(...[
@@ -224,8 +222,17 @@ export class Front {
       h("dl", { class: "facts" }, figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))), interval(variants, best)),
       h("p", { id: "why" }, this.why(best)),
       others.length ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`) : null,
-      h("div", { class: "copyline" }, h("code", { id: "winner-command" }, command), button),
+      this.line("winner-command", best),
+      this.picked >= 0 && this.picked !== best && h("p", { class: "picked-name" }, `Picked: ${variants.describe(this.picked).spec}, ${variants.describe(this.picked).text}`),
+      this.picked >= 0 && this.picked !== best && this.line("picked-command", this.picked),
     ].filter(Boolean));
+  }
+
+  // A variant's command line, to copy.
+  line(id, at) {
+    const command = this.variants.command(at);
+    const button = h("button", { type: "button", class: "small", onclick: () => copy(command, button) }, "Copy");
+    return h("div", { class: "copyline" }, h("code", { id }, command), button);
   }
 
   // Why it won: nothing within the limits is better, by how much it is, and which limit holds it back.
@@ -275,6 +282,7 @@ export class Front {
     if (this.dragging) return;
     const { variant } = this.near(event);
     if (variant < 0) return;
+    this.picked = variant;
     this.variants.show(variant);
     say(`The knobs are set to ${this.variants.describe(variant).text}`);
   }

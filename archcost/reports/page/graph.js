@@ -23,7 +23,7 @@ export class Graph {
     const { element, body, lead } = section("graph", "Graph", " ", tools);
     Object.assign(this, { element, lead });
     this.svg = s("svg", { class: "graph", role: "group", "aria-label": "The network's graph" });
-    this.box = h("div", { class: "scroll graph-box", tabindex: 0, role: "region", "aria-label": "Graph" }, this.svg);
+    this.box = h("div", { class: "scroll graph-box", tabindex: 0, role: "region", "aria-label": "Drawing of the network" }, this.svg);
     body.append(this.box);
   }
 

@@ -68,7 +68,23 @@ export class Layers {
     }
     this.columns = COLUMNS.filter((column) => !column.only || column.only(this.state));
     this.heads();
+    const shown = this.shown;
+    this.shown = this.state.selected;
+    if (this.shown && this.shown !== shown) this.reveal(this.shown);
+    else this.fill();
+  }
+
+  // Opens the blocks of a layer and brings its row into the table's view.
+  reveal(name) {
+    const path = (this.state.now.layers.find((layer) => layer.name === name)?.block ?? "").split(".");
+    path.forEach((_, i) => this.closed.delete(path.slice(0, i + 1).join(".")));
     this.fill();
+    const at = this.items.findIndex((item) => item.layer?.name === name);
+    if (at < 0) return;
+    const top = at * ROW;
+    const { scrollTop, clientHeight } = this.scroll;
+    if (top < scrollTop || top > scrollTop + clientHeight - 3 * ROW) this.scroll.scrollTop = Math.max(0, top - clientHeight / 2);
+    this.window(true);
   }
 
   heads() {
@@ -154,7 +170,7 @@ export class Layers {
     const walk = (children, depth) => {
       for (const item of this.sorted(children)) {
         rows.push(Object.assign(item, { depth }));
-        if (!item.layer && !this.closed.has(item.name)) walk(item.children, depth + 1);
+        if (!item.layer && (this.printing || !this.closed.has(item.name))) walk(item.children, depth + 1);
       }
     };
     walk(root.children, 0);

@@ -19,6 +19,7 @@ MODULES = (
     "program.js",
     "format.js",
     "model.js",
+    "runs.js",
     "state.js",
     "dom.js",
     "knobs.js",

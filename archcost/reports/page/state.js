@@ -2,6 +2,7 @@
 
 import { bytes, plain, quoted, seconds, short, square } from "./format.js";
 import { Device, Network } from "./model.js";
+import { runsOf } from "./runs.js";
 
 export class State {
   constructor(data) {
@@ -92,6 +93,11 @@ export class State {
 
   drawAll() {
     for (const entry of this.parts) this.draw(entry);
+  }
+
+  // The stretches of α that make the same network, at the parameters that are set.
+  runs() {
+    return runsOf(this.network, this.knobs[this.active]);
   }
 
   family(kind) {

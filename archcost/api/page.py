@@ -77,6 +77,7 @@ def report(
         "title": title,
         "compares": several,
         "start": {
+            "active": specs.index(found.winner["spec"]) if found.winner else 0,
             "batch": start.batch,
             "dtype": dtype,
             "convention": None if convention is None else conventions.find(convention).name,
@@ -175,6 +176,8 @@ def _searched(content: Mapping[str, Any], file: str) -> tuple[list[str], Any, li
             for space in content["space"]
         ]
         winner = content.get("winner")
+        if winner is not None and winner["spec"] not in specs:
+            raise ValueError(f"its winner is of {winner['spec']}, which it did not search")
         rows = [*content["front"], *([winner] if winner else []), *content.get("equals", [])]
         limits = {str(name): float(value) for name, value in content.get("constraints", {}).items()}
         statements = [str(each) for each in content.get("accuracies", [])]

@@ -6,6 +6,7 @@ import { COSTS } from "./state.js";
 import { label } from "./treemap.js";
 
 const NODE = { width: 168, height: 38 };
+const TAB = 16; // pixels that the name of an open block takes
 const MANY = 400; // so many boxes are drawn at most
 
 export class Graph {
@@ -65,11 +66,17 @@ export class Graph {
     return `layer ${layer.name}`;
   }
 
+  // How many open blocks stand in each other, at most, from a block on.
+  deepest(name = "") {
+    const inside = [...this.open].filter((other) => parentOf(other) === name && other !== name);
+    return Math.max(name ? 1 : 0, ...inside.map((other) => (name ? 1 : 0) + this.deepest(other)));
+  }
+
   lay(key) {
     const { now } = this.state;
     this.laid = key;
     const graph = new dagre.graphlib.Graph({ compound: true, multigraph: false });
-    graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 24, marginx: 12, marginy: 12, ranker: now.layers.length > 300 ? "longest-path" : "network-simplex" });
+    graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 26 + TAB * this.deepest(), marginx: 12, marginy: 12, ranker: now.layers.length > 300 ? "longest-path" : "network-simplex" });
     graph.setDefaultEdgeLabel(() => ({}));
     const nodes = new Map([["input", { id: "input", text: "input", layers: [] }]]);
     const ids = now.layers.map((layer) => {
@@ -131,13 +138,14 @@ export class Graph {
   }
 
   frame(name) {
-    const { x, y, width, height } = this.placed.node(`open ${name}`);
-    const [left, top] = [x - width / 2, y - height / 2];
+    const { x, y, width, height: own } = this.placed.node(`open ${name}`);
+    const room = TAB * this.deepest(name);
+    const [left, top, height] = [x - width / 2, y - own / 2 - room, own + room];
     const close = () => this.toggle(name);
     return s("g", {},
       s("rect", { class: "frame", x: left, y: top, width, height, rx: 8 }),
       s("g", { class: "frame-close", "data-id": `frame ${name}`, role: "button", tabindex: 0, "aria-label": `Close ${name}`, "aria-expanded": "true", onclick: close, onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), close()) },
-        s("rect", { class: "frame-tab", x: left, y: top, width, height: 15, rx: 6 }),
+        s("rect", { class: "frame-tab", x: left, y: top, width, height: TAB - 1, rx: 6 }),
         label(`▾ ${name.split(".").at(-1)}`, left + 8, top + 12, width - 12, "frame-name")));
   }
 

@@ -43,8 +43,8 @@ export class Knobs {
 
   reset() {
     const { state } = this;
-    const { batch, dtype } = state.data.start;
-    state.set({ knobs: state.networks.map((network) => network.start()), batch, dtype });
+    const { active, batch, dtype } = state.data.start;
+    state.set({ knobs: state.networks.map((network) => network.start()), active, batch, dtype });
     say("Reset");
   }
 
@@ -89,12 +89,11 @@ export class Knobs {
     const key = `${runs.length},${own}`;
     if (strip.dataset.key === key) return;
     strip.dataset.key = key;
-    const most = Math.max(1, values.length - 1);
     strip.replaceChildren(
-      ...runs.filter(([first, last]) => last > first).map(([first, last]) =>
+      ...runs.filter((run) => run === own || run[1] > run[0]).map((run, i) =>
         h("span", {
-          class: first === own[0] ? "run own" : "run",
-          style: { left: `${(100 * first) / most}%`, width: `${(100 * (last - first)) / most}%` },
+          class: `run${run === own ? " own" : i % 2 ? " odd" : ""}`,
+          style: { left: `${(100 * run[0]) / values.length}%`, width: `${(100 * (run[1] - run[0] + 1)) / values.length}%` },
         }),
       ),
     );

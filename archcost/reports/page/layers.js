@@ -233,7 +233,7 @@ export class Layers {
       if (column.text) return h("td", { class: column.key === "output" || column.key === "window" ? "number" : "" }, value ?? "");
       const written = value === null || value === undefined ? (column.group ? DASH : "") : value === 0 && column.bar ? "0" : column.write(value);
       const most = column.bar && layer ? this.most[column.key] : 0;
-      return h("td", { class: "right number", "data-key": column.key, style: most && value ? { "--bar": `${(100 * value) / most}%` } : null }, written);
+      return h("td", { class: `right number${value ? "" : " nil"}`, "data-key": column.key, style: most && value ? { "--bar": `${(100 * value) / most}%` } : null }, written);
     }));
   }
 

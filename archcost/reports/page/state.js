@@ -10,7 +10,7 @@ export class State {
     this.page = { dtypes: data.dtypes, devices: data.devices.map((device) => new Device(device)) };
     this.networks = data.networks.map((network) => new Network(network, this.page));
     this.knobs = this.networks.map((network) => network.start());
-    Object.assign(this, { active: 0, batch: data.start.batch, dtype: data.start.dtype, device: 0, cost: "macs", selected: null });
+    Object.assign(this, { active: data.start.active, batch: data.start.batch, dtype: data.start.dtype, device: 0, cost: "macs", selected: null });
     const names = data.conventions.map((each) => each.name);
     this.convention = names.indexOf(data.start.convention);
     this.parts = [];

@@ -64,7 +64,17 @@ class Opened:
         )
 
     def choose(self, knob: str, value: str) -> None:
-        self.page.select_option(f"#knob-{knob}", value)
+        """Chooses from a list, or types into a field."""
+        there = self.run(
+            """([knob, value]) => {
+                const field = document.getElementById(`knob-${knob}`);
+                field.value = value;
+                for (const name of ["input", "change"]) field.dispatchEvent(new Event(name, { bubbles: true }));
+                return field.value === value;
+            }""",
+            [knob, value],
+        )
+        assert there, f"{knob} cannot be {value}"
 
     def figures(self) -> Mapping[str, str]:
         """The exact totals that stand on the page, by name."""

@@ -37,7 +37,7 @@ def turned(opened: Opened, chance: random.Random) -> dict[str, Any]:
             opened.choose(f"set-{place}", str(values[at]))
         asked["parameters"][parameter["name"]] = values[at]
     asked["batch"] = chance.choice([1, 2, 3, 8, 17, 64])
-    opened.page.fill("#knob-batch", str(asked["batch"]))
+    opened.choose("batch", str(asked["batch"]))
     asked["dtype"] = chance.choice(["float32", "float16", "int8", "bfloat16"])
     opened.choose("dtype", asked["dtype"])
     return asked
@@ -68,7 +68,10 @@ def compared(opened: Opened, spec: str, asked: dict[str, Any], device: str = "",
         assert seconds == pytest.approx(wanted["latency"]["predicted_ms"] * 1e-3, rel=1e-9), asked
         for row, layer in zip(rows, wanted["layers"], strict=True):
             own = layer["predicted_ms"]
-            assert row["seconds"] == (None if own is None else pytest.approx(own * 1e-3, rel=1e-9)), (asked, row["name"])
+            assert row["seconds"] == (None if own is None else pytest.approx(own * 1e-3, rel=1e-9)), (
+                asked,
+                row["name"],
+            )
             assert row["bound"] == (layer["bound"] or ""), (asked, row["name"])
         ends = opened.run("() => [archcostPage.time.low, archcostPage.time.high, archcostPage.time.extrapolated]")
         for end, name in zip(ends, ("low_ms", "high_ms"), strict=False):

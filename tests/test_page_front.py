@@ -79,8 +79,9 @@ def test_the_front_is_the_search_s(browser: Any, page: Path) -> None:
     wanted = {(row["spec"], row["alpha"], row["resolution"][0]) for row in rows}
     with Opened(browser, page) as opened:
         places = opened.run(
-            f"""() => {{ const {{ variants, edge }} = {PART}; return edge.map((at) => {{
-                const {{ spec, found }} = variants.settings(at); return [spec, found.alpha, found.resolution[0]]; }}); }}"""
+            f"""() => {{ const {{ variants, edge }} = {PART};
+                return edge.map((at) => variants.settings(at)).map(({{ spec, found }}) =>
+                    [spec, found.alpha, found.resolution[0]]); }}"""
         )
         assert set(map(tuple, places)) == wanted
 
@@ -112,7 +113,9 @@ def test_a_click_on_a_point_sets_the_knobs(browser: Any, page: Path, run: Any) -
         x, y = opened.run(f"(at) => [{PART}.pixels[2 * at], {PART}.pixels[2 * at + 1]]", at)
         opened.page.mouse.click(box["x"] + x, box["y"] + y)
         picked = opened.run(f"() => {PART}.picked")
-        macs, params = opened.run(f"(at) => [{PART}.variants.columns.macs[at], {PART}.variants.columns.params[at]]", picked)
+        macs, params = opened.run(
+            f"(at) => [{PART}.variants.columns.macs[at], {PART}.variants.columns.params[at]]", picked
+        )
         figures = opened.figures()
         assert (figures["macs"], figures["params"]) == (str(macs), str(params))
         result = run(*opened.page.inner_text("#picked-command").split()[1:], "--format", "json")
@@ -179,7 +182,8 @@ def test_measured_times_and_own_accuracies_of_a_result(browser: Any, found: Path
         columns = opened.run(
             f"""() => {{ const {{ columns }} = {PART}.variants;
                 const known = (name) => [...columns[name]].filter((value) => !Number.isNaN(value));
-                return {{ accuracy: known("accuracy"), measured: known("measured"), all: columns.accuracy.length }}; }}"""
+                const all = columns.accuracy.length;
+                return {{ accuracy: known("accuracy"), measured: known("measured"), all }}; }}"""
         )
         assert sorted(columns["accuracy"])[:3] == [50, 51, 52] and len(columns["accuracy"]) < columns["all"]
         assert columns["measured"] == [0.0125]

@@ -46,7 +46,11 @@ layers:
   - global_avg_pool
   - linear: {out: 1000, scale: fixed}
 """
-EVIL = """<script>window.hacked=1</script>"'&lt;{{TITLE}}]]>--></title></script> \\u202Egnp.exe 😀 ${alert(1)} \\u05e9\\u05dc\\u05d5\\u05dd"""
+EVIL = (
+    """<script>window.hacked=1</script>"'&lt;{{TITLE}}]]>--></title></script> """
+    "\\u202Egnp.exe 😀 ${alert(1)} \\u05e9\\u05dc\\u05d5\\u05dd"
+)
+EVIL_YAML = EVIL.replace('"', '\\"')
 
 
 def quick(opened: Opened, knob: str) -> None:
@@ -95,9 +99,8 @@ def test_a_search_of_a_hundred_thousand_variants(browser: Any, tmp_path: Path) -
         )
         assert each < 100
         winner = search.winner
-        alpha, size = opened.run(
-            f"() => {{ const {{ found }} = {PART}.variants.settings({PART}.best); return [found.alpha, found.resolution]; }}"
-        )
+        found = opened.run(f"() => {PART}.variants.settings({PART}.best).found")
+        alpha, size = found["alpha"], found["resolution"]
         assert (alpha, size) == (winner["alpha"], winner["resolution"])
         assert opened.messages == []
 
@@ -109,7 +112,9 @@ def test_a_usual_page_is_small_and_opens_at_once(browser: Any, pages: Any) -> No
     with Opened(browser, path) as opened:
         assert time.perf_counter() - start < 2
         assert opened.requests == [path.as_uri()]
-        assert "http://" not in opened.run("() => [...document.querySelectorAll('[src],link[href]')].map((e) => e.src || e.href).join()")
+        assert "http://" not in opened.run(
+            "() => [...document.querySelectorAll('[src],link[href]')].map((e) => e.src || e.href).join()"
+        )
 
 
 def test_hostile_names_are_shown_and_never_run(browser: Any, spec_file: Any, tmp_path: Path) -> None:
@@ -129,9 +134,6 @@ def test_hostile_names_are_shown_and_never_run(browser: Any, spec_file: Any, tmp
         assert name.split()[0] in opened.page.title()
         opened.slide("alpha", 3)
         assert opened.messages == []
-
-
-EVIL_YAML = EVIL.replace('"', '\\"')
 
 
 def test_titles_are_escaped() -> None:
@@ -191,7 +193,15 @@ def test_bad_input_is_named(run: Any, tmp_path: Path, words: tuple[str, ...], sa
     assert not (tmp_path / "page.html").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"front": []}', '{"schema_version": 1, "space": [{}], "front": [], "specs": [], "batch": 1, "dtype": "float32"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"front": []}',
+        '{"schema_version": 1, "space": [{}], "front": [], "specs": [], "batch": 1, "dtype": "float32"}',
+    ],
+)
 def test_a_broken_result_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "result.json").write_text(content)
     with pytest.raises(ArchcostError, match=r"result\.json|archcost search"):

@@ -1,9 +1,10 @@
-"""The parts of a page, each as a reader uses it: table, graph, charts, keyboard, dark, phone, print, assistive technology."""
+"""The parts of a page, as readers use them: table, graph, charts; by keyboard, in the dark, on a phone, in print."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from importlib import resources
 from pathlib import Path
@@ -27,7 +28,9 @@ def v1(browser: Any, pages: Any) -> Any:
 
 
 def names(opened: Opened) -> list[str]:
-    found: list[str] = opened.run("() => archcostPage.parts.at(-1).part.items.map((item) => item.layer?.name ?? `/${item.name}`)")
+    found: list[str] = opened.run(
+        "() => archcostPage.parts.at(-1).part.items.map((item) => item.layer?.name ?? `/${item.name}`)"
+    )
     return found
 
 
@@ -38,7 +41,9 @@ def column(opened: Opened, key: str) -> list[int]:
 
 def into_view(opened: Opened, section: str) -> None:
     opened.page.locator(f"#{section}").scroll_into_view_if_needed()
-    opened.page.wait_for_function("(id) => document.querySelector(`#${id} .content`).childElementCount > 0", arg=section)
+    opened.page.wait_for_function(
+        "(id) => document.querySelector(`#${id} .content`).childElementCount > 0", arg=section
+    )
     opened.page.wait_for_timeout(100)
 
 
@@ -139,8 +144,8 @@ def test_marks_show_alphas_of_the_same_network(browser: Any, pages: Any) -> None
         runs = opened.run("() => archcostPage.runs()")
         digests = [digest(archcost.analyze("mobilenetv2", alpha=str(alpha)).network) for alpha in alphas]
         numbers = [number for number, (first, last) in enumerate(runs) for _ in range(first, last + 1)]
-        same = [a == b for a, b in zip(digests, digests[1:], strict=False)]
-        assert [a == b for a, b in zip(numbers, numbers[1:], strict=False)] == same
+        same = [a == b for a, b in itertools.pairwise(digests)]
+        assert [a == b for a, b in itertools.pairwise(numbers)] == same
         assert any(same) and not all(same)
         longest = max(runs, key=lambda run: run[1] - run[0])
         opened.slide("alpha", longest[0])

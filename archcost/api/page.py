@@ -68,7 +68,9 @@ def report(
     for spec, model, space in zip(specs, models, question.spaces if question else [None] * len(models), strict=True):
         beside = [(space.alphas, space.resolutions)] if space is not None else []
         began = found.winner if found.winner is not None and found.winner.get("spec") == spec else None
-        subjects.append(_subject(spec, model, began, _values(alpha, "alpha"), _values(resolution, "resolution"), beside))
+        subjects.append(
+            _subject(spec, model, began, _values(alpha, "alpha"), _values(resolution, "resolution"), beside)
+        )
     predictors = [_predictor(profile, dtype, mode) for profile in profiles]
     title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
     data = {
@@ -93,7 +95,9 @@ def report(
     return html(data, title)
 
 
-def _subject(spec: str, model: Model, began: Mapping[str, Any] | None, alphas: Any, resolutions: Any, beside: Any) -> Subject:
+def _subject(
+    spec: str, model: Model, began: Mapping[str, Any] | None, alphas: Any, resolutions: Any, beside: Any
+) -> Subject:
     from archcost.reports.page.knobs import knobs
     from archcost.reports.page.networks import Subject
 
@@ -151,13 +155,21 @@ def _result(path: Path) -> Any:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ArchcostError(f"{file}: there is none; name a spec, or the folder that `archcost search --out` wrote") from None
+        raise ArchcostError(
+            f"{file}: there is none; name a spec, or the folder that `archcost search --out` wrote"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ArchcostError(f"{file}: is not the JSON of a search: {error}") from None
     wanted = {"space": list, "front": list, "batch": int, "dtype": str, "specs": list}
-    wrong = [name for name, kind in wanted.items() if not isinstance(content, dict) or not isinstance(content.get(name), kind)]
+    wrong = [
+        name
+        for name, kind in wanted.items()
+        if not isinstance(content, dict) or not isinstance(content.get(name), kind)
+    ]
     if wrong or content.get("schema_version") != 1:
-        raise ArchcostError(f"{file}: is not what `archcost search --out` writes ({', '.join(wrong) or 'schema_version'})")
+        raise ArchcostError(
+            f"{file}: is not what `archcost search --out` writes ({', '.join(wrong) or 'schema_version'})"
+        )
     return content
 
 

@@ -181,9 +181,7 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--resolution", metavar="RANGE", help="The sizes that the page holds: 128:224:16."),
         click.option("--alpha", metavar="RANGE", help="The widths that the page holds.  [default: 0.05:2:0.01]"),
         mode_option,
-        click.option(
-            "--device", "devices", multiple=True, metavar="NAME", help="Predict times on it too; repeatable."
-        ),
+        click.option("--device", "devices", multiple=True, metavar="NAME", help="Predict times on it too; repeatable."),
     ):
         command = option(command)
     return command

@@ -151,8 +151,6 @@ def _moving(kernel: Kernel, moved: Any, rates: Rates) -> Time:
 
 def _packed(kernel: Kernel, element_bytes: int) -> Any:
     """Whether PyTorch's CPU kernels repack the tensors of a convolution."""
-    import numpy as np
-
     sizes = (kernel.window, kernel.edge, kernel.groups, kernel.batch, kernel.reads)
     window, edge, groups, batch, inputs = (floats(size) for size in sizes)
     unpacked = (edge <= UNPACKED_EDGE) & (groups == 1) & (batch == 1) & (inputs <= UNPACKED_ELEMENTS)

@@ -116,7 +116,9 @@ def _place(question: Question, table: Candidates, row: Mapping[str, Any]) -> int
             continue
         try:
             size = row.get("resolution")
-            chosen = settle(space.document, row.get("alpha"), None, tuple(size) if size else None, row.get("parameters"))
+            chosen = settle(
+                space.document, row.get("alpha"), None, tuple(size) if size else None, row.get("parameters")
+            )
         except ArchcostError:
             return None
         wanted = {**chosen.parameters, "alpha": chosen.alpha, "resolution": chosen.resolution}
@@ -138,7 +140,10 @@ def _same(a: Any, b: Any) -> bool:
 
 def _space(space: Space) -> dict[str, Any]:
     """The axes, from the slowest to the fastest of the numbering."""
-    return {"spec": space.name, "axes": [{"name": name, "values": list(map(_value, values))} for name, values in space.axes.items()]}
+    return {
+        "spec": space.name,
+        "axes": [{"name": name, "values": list(map(_value, values))} for name, values in space.axes.items()],
+    }
 
 
 def _value(value: Any) -> Any:
@@ -186,5 +191,3 @@ def _packed(values: Any) -> dict[str, str]:
     data = np.ascontiguousarray(array, "<i4" if whole else "<f8")
     shuffled = data.view(np.uint8).reshape(-1, data.itemsize).T.tobytes()  # bytes of one significance lie together
     return {"kind": kind, "data": base64.b64encode(zlib.compress(shuffled, 6)).decode()}
-
-

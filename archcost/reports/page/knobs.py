@@ -63,10 +63,10 @@ def knobs(
     resolution = _resolution(document, settings, resolutions, [r for _, each in extra for r in each])
     cells = len(alpha.values) * len(resolution.values)
     if cells > CELLS:
-        raise ArchcostError(f"{cells:,} pairs of α and resolution; a page holds {CELLS:,}: give --alpha or --resolution")
-    parameters = {
-        name: _parameter(document, name, settings.parameters[name]) for name in document.parameters
-    }
+        raise ArchcostError(
+            f"{cells:,} pairs of α and resolution; a page holds {CELLS:,}: give --alpha or --resolution"
+        )
+    parameters = {name: _parameter(document, name, settings.parameters[name]) for name in document.parameters}
     return Knobs(alpha, resolution, parameters, _combinations([*parameters.values()]))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from archcost.analysis.rows import Part
 from archcost.cost import Amount
-from archcost.dims import Dim, is_array
+from archcost.dims import Dim
 from archcost.errors import ArchcostError
 
 EXACT = 2**53
@@ -44,6 +44,7 @@ class Pool:
 
     def vector(self, axis: str, values: Any) -> Factor:
         """axis: a (along α), r (along the resolutions) or g (over both, α first)."""
+        refuse(int(abs(values).max()), "this network")
         if (values == values.flat[0]).all() and values.flat[0] >= 0:
             return int(values.flat[0])
         key = axis, np.ascontiguousarray(values, np.int64).tobytes()
@@ -89,8 +90,8 @@ class Encoder:
 
     def grid(self, size: Dim) -> Any:
         """A size over the whole grid; where the grid is another part's, any."""
-        if not is_array(size):
-            return np.full(self.shape, size, object if abs(size) > EXACT else np.int64)
+        if isinstance(size, int):
+            return np.full(self.shape, size, np.int64)
         if self._places is not None and size.ndim == 2:
             row, column = self._places
             along = (slice(None) if size.shape[0] == 1 else row, slice(None) if size.shape[1] == 1 else column)
@@ -103,10 +104,9 @@ class Encoder:
 
     def factors(self, size: Dim) -> Product:
         """A size as a product of one or two factors."""
-        if not is_array(size):
-            if size < 0:
-                return [self.pool.vector("a", np.full(self.pool.widths, size))]
-            return [int(size)]
+        if isinstance(size, int):
+            refuse(abs(size), "this network")
+            return [size] if size >= 0 else [self.pool.vector("a", np.full(self.pool.widths, size))]
         known = self._known.get(id(size))
         if known is None:
             self._known[id(size)] = known = (size, self._factors(size))
@@ -162,4 +162,6 @@ class Encoder:
 def refuse(largest: int, name: str) -> None:
     """Raises ArchcostError for numbers that a page could not show to the unit."""
     if largest > EXACT:
-        raise ArchcostError(f"{name}: has numbers beyond 2^53, which no page can show to the unit; take smaller settings")
+        raise ArchcostError(
+            f"{name}: has numbers beyond 2^53, which no page can show to the unit; take smaller settings"
+        )

@@ -8,6 +8,7 @@ const OPERATIONS = {
   pow: (a, b) => a ** b,
   max: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b),
   min: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
+  mod: (a, b) => a - Math.floor(a / b) * b,
   neg: (a) => -a,
   ceil: Math.ceil,
   floor: Math.floor,

@@ -189,9 +189,7 @@ class _Rows:
             known = short.get(name)
             sizes[name] = known if known is not None and encode.equal(known, size) else [encode.factors(size)]
         if kernel.tiles is not None:
-            sizes |= {
-                name: [encode.factors(size)] for name, size in zip(times.TILES, kernel.tiles, strict=True)
-            }
+            sizes |= {name: [encode.factors(size)] for name, size in zip(times.TILES, kernel.tiles, strict=True)}
         kind = times.TILED if kernel.tiles is not None else kernel.kind
         return {"kind": kind, "multiplies": kernel.kind in MULTIPLYING, **self._split(layer, kernel), "sizes": sizes}
 
@@ -221,4 +219,3 @@ def _longest(network: Network) -> int:
 def _lives(network: Network, inplace: bool) -> tuple[dict[str, int], dict[str, str]]:
     owner = owners(network, inplace)
     return last_uses(network, owner), owner
-

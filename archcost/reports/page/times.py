@@ -76,7 +76,7 @@ def _kernels(fit: Fit, rates: Rates, size: int, corrects: bool) -> dict[str, Any
         tiled = kind == TILED
         program = Program((*SIZES, *(TILES if tiled else ()), "batch"))
         symbols = program.symbols()
-        tiles = (symbols["tiles2"], symbols["tiles4"]) if tiled else None
+        tiles: Any = (symbols["tiles2"], symbols["tiles4"]) if tiled else None
         sizes: Any = {name: symbols[name] for name in SIZES}
         kernel = Kernel("", "dense" if tiled else kind, **sizes, tiles=tiles).of(symbols["batch"])
         time = kernel_time(kernel, size, rates)

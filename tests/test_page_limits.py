@@ -153,6 +153,20 @@ def test_a_fixed_network_has_its_knobs_disabled_with_the_reason(browser: Any, sp
         assert opened.messages == []
 
 
+def test_an_imported_network_that_keeps_its_size(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "shuffle.onnx"
+    file.write_bytes(archcost.load("shufflenet_v2_x1_0").analyze().to_onnx())
+    path = tmp_path / "shuffle.html"
+    path.write_text(report(file), encoding="utf-8")
+    with Opened(browser, path) as opened:
+        assert opened.page.is_disabled("#knob-resolution") and not opened.page.is_disabled("#knob-alpha")
+        assert "does not run at another size" in opened.page.inner_text("#why-resolution")
+        opened.slide("alpha", 45)
+        alpha = opened.run("() => archcostPage.network.knobs.alpha.values[45]")
+        assert opened.figures()["macs"] == str(archcost.analyze(file, alpha=str(alpha)).macs)
+        assert opened.messages == []
+
+
 def test_settings_that_make_no_network_say_so(browser: Any, pages: Any) -> None:
     with Opened(browser, pages("inceptionv3")) as opened:
         opened.slide("resolution", 0)

@@ -45,11 +45,13 @@ export function select(label, options, value, change) {
 export function showTip(lines, x, y) {
   const tip = byId("tip");
   tip.replaceChildren(
-    ...lines.filter(Boolean).map((line, i) =>
-      Array.isArray(line)
-        ? h("div", { class: "tip-row" }, h("span", {}, line[0]), h("span", { class: "number" }, line[1]))
-        : h("div", { class: i ? "" : "tip-title" }, line),
-    ),
+    ...lines
+      .filter(Boolean)
+      .map((line, i) =>
+        Array.isArray(line)
+          ? h("div", { class: "tip-row" }, h("span", {}, line[0]), h("span", { class: "number" }, line[1]))
+          : h("div", { class: i ? "" : "tip-title" }, line),
+      ),
   );
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();

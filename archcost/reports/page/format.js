@@ -19,17 +19,45 @@ function prefixed(number, prefixes, unit) {
 
 export function short(number) {
   if (!known(number)) return DASH;
-  return prefixed(number, [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]], "");
+  return prefixed(
+    number,
+    [
+      [1e15, "P"],
+      [1e12, "T"],
+      [1e9, "G"],
+      [1e6, "M"],
+      [1e3, "k"],
+    ],
+    "",
+  );
 }
 
 export function bytes(number) {
   if (!known(number)) return DASH;
-  return prefixed(number, [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]], " B");
+  return prefixed(
+    number,
+    [
+      [2 ** 40, "TiB"],
+      [2 ** 30, "GiB"],
+      [2 ** 20, "MiB"],
+      [2 ** 10, "KiB"],
+    ],
+    " B",
+  );
 }
 
 export function seconds(number) {
   if (!known(number)) return DASH;
-  return prefixed(number, [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]], " s");
+  return prefixed(
+    number,
+    [
+      [1, "s"],
+      [1e-3, "ms"],
+      [1e-6, "µs"],
+      [1e-9, "ns"],
+    ],
+    " s",
+  );
 }
 
 export function percent(share) {
@@ -66,7 +94,7 @@ export function formula(sum) {
 function powers(factors) {
   const last = factors.length - 2;
   const found = [];
-  for (let i = 0; i < factors.length; ) {
+  for (let i = 0; i < factors.length;) {
     const pair = (i === 0 || i === last) && i <= last && factors[i] === factors[i + 1];
     if (factors[i] !== 1) found.push(pair ? `${factors[i]}²` : String(factors[i]));
     i += pair ? 2 : 1;

@@ -16,9 +16,15 @@ export class Front {
     const names = Object.keys(this.variants.axes);
     const options = names.map((name) => [name, this.variants.axes[name].title]);
     this.y = names.includes("accuracy") ? "accuracy" : "peak_activation_bytes";
-    this.x = this.variants.limits.map(([name]) => name).find((name) => name !== this.y && names.includes(name)) ?? "macs";
+    this.x =
+      this.variants.limits.map(([name]) => name).find((name) => name !== this.y && names.includes(name)) ?? "macs";
     const tools = [
-      select("Across", options.filter(([name]) => name !== "accuracy"), this.x, (x) => this.axes({ x })),
+      select(
+        "Across",
+        options.filter(([name]) => name !== "accuracy"),
+        this.x,
+        (x) => this.axes({ x }),
+      ),
       select("Up", options, this.y, (y) => this.axes({ y })),
     ];
     const { element, body, lead } = section("front", "Front", " ", tools);
@@ -39,8 +45,20 @@ export class Front {
   legend() {
     const marks = { front: "front", published: "published", winner: "winner under the budget", current: "the knobs" };
     const { spaces } = this.state.data.front;
-    const clouds = spaces.map((space, i) => h("li", {}, h("span", { class: "mark mark-variant", style: { background: `var(--space-${i % SPACES})` } }), spaces.length > 1 ? space.spec : "variant"));
-    return h("ul", { class: "legend" }, clouds, Object.entries(marks).map(([name, text]) => h("li", {}, h("span", { class: `mark mark-${name}` }), text)));
+    const clouds = spaces.map((space, i) =>
+      h(
+        "li",
+        {},
+        h("span", { class: "mark mark-variant", style: { background: `var(--space-${i % SPACES})` } }),
+        spaces.length > 1 ? space.spec : "variant",
+      ),
+    );
+    return h(
+      "ul",
+      { class: "legend" },
+      clouds,
+      Object.entries(marks).map(([name, text]) => h("li", {}, h("span", { class: `mark mark-${name}` }), text)),
+    );
   }
 
   axes(change) {
@@ -50,15 +68,27 @@ export class Front {
 
   draw() {
     const { variants, state } = this;
-    const key = [this.x, this.y, variants.factor(this.x), variants.factor(this.y), this.plot.clientWidth, devicePixelRatio].join();
+    const key = [
+      this.x,
+      this.y,
+      variants.factor(this.x),
+      variants.factor(this.y),
+      this.plot.clientWidth,
+      devicePixelRatio,
+    ].join();
     if (key !== this.painted) {
       this.painted = key;
       this.frame();
     }
     this.overlay();
     const { front } = state.data;
-    const unknown = this.unknown ? ` ${count(this.unknown)} of them have no known ${this.y === "accuracy" ? "accuracy" : "figure"} here and are left out.` : "";
-    const still = front.batch !== state.batch || front.dtype !== state.dtype ? ` Times are for batch ${front.batch} in ${front.dtype}.` : "";
+    const unknown = this.unknown
+      ? ` ${count(this.unknown)} of them have no known ${this.y === "accuracy" ? "accuracy" : "figure"} here and are left out.`
+      : "";
+    const still =
+      front.batch !== state.batch || front.dtype !== state.dtype
+        ? ` Times are for batch ${front.batch} in ${front.dtype}.`
+        : "";
     this.lead.textContent = `${count(front.count)} distinct networks among ${count(front.size)} variants.${unknown}${still} Drag the budget, or click a point to set the knobs to it.`;
     this.notes.replaceChildren(...front.statements.map((statement) => h("p", {}, statement)));
   }
@@ -70,7 +100,9 @@ export class Front {
     const width = (this.width = this.plot.clientWidth || 800);
     const height = (this.height = Math.round(Math.min(480, Math.max(320, width * 0.5))));
     const up = variants.axes[this.y].up;
-    const points = variants.published.map((point) => [variants.ofPublished(point, this.x), variants.ofPublished(point, this.y), point]).filter(([a, b]) => a === a && b === b);
+    const points = variants.published
+      .map((point) => [variants.ofPublished(point, this.x), variants.ofPublished(point, this.y), point])
+      .filter(([a, b]) => a === a && b === b);
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
     const widen = (a, b) => {
       if (a !== a || b !== b) return;
@@ -88,7 +120,9 @@ export class Front {
     if (x0 > x1) [x0, x1, y0, y1] = [1, 10, up ? 0 : 1, up ? 100 : 10];
     this.sx = d3.scaleLog([x0 * 0.93, x1 * 1.07], [EDGE.left, width - EDGE.right]);
     const margin = (y1 - y0) * 0.06 || 1;
-    this.sy = up ? d3.scaleLinear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top]) : d3.scaleLog([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
+    this.sy = up
+      ? d3.scaleLinear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top])
+      : d3.scaleLog([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
     this.points = points;
     this.range = [x0, x1];
     this.edge = variants.front(this.x, this.y);
@@ -127,10 +161,17 @@ export class Front {
     const { write: writeX, title: titleX } = variants.axes[this.x];
     const { write: writeY, title: titleY, up } = variants.axes[this.y];
     const [xs, ys] = [variants.values(this.x), variants.values(this.y)];
-    const line = d3.line().x((at) => sx(xs[at])).y((at) => sy(ys[at])).curve(d3.curveStepAfter);
+    const line = d3
+      .line()
+      .x((at) => sx(xs[at]))
+      .y((at) => sy(ys[at]))
+      .curve(d3.curveStepAfter);
     this.best = variants.winner(this.x, this.y, this.budget);
     const now = variants.current();
-    const mark = (at, kind, r) => (at >= 0 && xs[at] === xs[at] && ys[at] === ys[at] ? s("circle", { class: kind, cx: sx(xs[at]), cy: sy(ys[at]), r }) : null);
+    const mark = (at, kind, r) =>
+      at >= 0 && xs[at] === xs[at] && ys[at] === ys[at]
+        ? s("circle", { class: kind, cx: sx(xs[at]), cy: sy(ys[at]), r })
+        : null;
     const own = this.state.data.front.winner ?? -1;
     const spaces = this.state.data.front.spaces.length;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -139,13 +180,25 @@ export class Front {
     this.placeGrip(handle, writeX, titleX);
     const keep = handle.parentNode === this.svg;
     const rest = [
-      leftAxis(sy, width - EDGE.right, EDGE.left, up ? sy.ticks(6) : logTicks(sy, 5), (tick) => (up ? String(tick) : writeY(tick))),
+      leftAxis(sy, width - EDGE.right, EDGE.left, up ? sy.ticks(6) : logTicks(sy, 5), (tick) =>
+        up ? String(tick) : writeY(tick),
+      ),
       bottomAxis(sx, height - EDGE.bottom, EDGE.top, logTicks(sx, width < 500 ? 4 : 8), writeX),
       s("text", { x: EDGE.left, y: 13, class: "axis-name" }, titleY),
       s("text", { x: width - EDGE.right, y: height - 8, class: "axis-name end" }, titleX),
       s("path", { class: "front-line", d: line(this.edge) ?? "" }),
       ...(this.edge.length < 400 ? this.edge.map((at) => mark(at, "front-dot", 2.6)) : []),
-      ...this.points.map(([a, b, point]) => s("rect", { class: "published", style: spaces > 1 ? { stroke: `var(--space-${point.space % SPACES})` } : null, x: sx(a) - 4, y: sy(b) - 4, width: 8, height: 8, transform: `rotate(45 ${sx(a)} ${sy(b)})` })),
+      ...this.points.map(([a, b, point]) =>
+        s("rect", {
+          class: "published",
+          style: spaces > 1 ? { stroke: `var(--space-${point.space % SPACES})` } : null,
+          x: sx(a) - 4,
+          y: sy(b) - 4,
+          width: 8,
+          height: 8,
+          transform: `rotate(45 ${sx(a)} ${sy(b)})`,
+        }),
+      ),
       mark(own, "own-winner", 9),
       mark(now, "current", 6),
       mark(this.best, "best", 6.5),
@@ -163,7 +216,21 @@ export class Front {
     const knob = s("rect", { class: "budget-knob", width: 14, height: 26, rx: 7 });
     const text = s("text", { class: "budget-name" });
     const wide = s("rect", { class: "budget-wide", width: 24 });
-    const handle = s("g", { class: "budget", role: "slider", tabindex: 0, "aria-label": "Budget", "aria-orientation": "horizontal", id: "budget" }, line, wide, knob, text);
+    const handle = s(
+      "g",
+      {
+        class: "budget",
+        role: "slider",
+        tabindex: 0,
+        "aria-label": "Budget",
+        "aria-orientation": "horizontal",
+        id: "budget",
+      },
+      line,
+      wide,
+      knob,
+      text,
+    );
     handle.addEventListener("pointerdown", (event) => {
       handle.setPointerCapture(event.pointerId);
       this.dragging = true;
@@ -175,12 +242,22 @@ export class Front {
       this.setBudget(this.sx.invert(event.clientX - this.svg.getBoundingClientRect().left));
       event.stopPropagation();
     });
-    for (const end of ["pointerup", "pointercancel"]) handle.addEventListener(end, () => setTimeout(() => (this.dragging = false)));
+    for (const end of ["pointerup", "pointercancel"])
+      handle.addEventListener(end, () => setTimeout(() => (this.dragging = false)));
     handle.addEventListener("click", (event) => event.stopPropagation());
     handle.addEventListener("keydown", (event) => {
       const [low, high] = this.range;
       const step = (high / low) ** 0.01;
-      const moves = { ArrowRight: this.budget * step, ArrowUp: this.budget * step, ArrowLeft: this.budget / step, ArrowDown: this.budget / step, PageUp: this.budget * step ** 10, PageDown: this.budget / step ** 10, Home: low, End: high };
+      const moves = {
+        ArrowRight: this.budget * step,
+        ArrowUp: this.budget * step,
+        ArrowLeft: this.budget / step,
+        ArrowDown: this.budget / step,
+        PageUp: this.budget * step ** 10,
+        PageDown: this.budget / step ** 10,
+        Home: low,
+        End: high,
+      };
       if (!(event.key in moves)) return;
       event.preventDefault();
       this.setBudget(moves[event.key]);
@@ -192,14 +269,20 @@ export class Front {
     const [line, wide, knob, text] = handle.children;
     const x = this.sx(this.budget);
     const bottom = this.height - EDGE.bottom;
-    const put = (element, values) => Object.entries(values).forEach(([name, value]) => element.setAttribute(name, value));
+    const put = (element, values) =>
+      Object.entries(values).forEach(([name, value]) => element.setAttribute(name, value));
     put(line, { x1: x, x2: x, y1: EDGE.top, y2: bottom });
     put(wide, { x: x - 12, y: EDGE.top, height: bottom - EDGE.top });
     put(knob, { x: x - 7, y: bottom - 30 });
     const right = x > this.width * 0.7;
     put(text, { x: x + (right ? -12 : 12), y: bottom - 12, class: `budget-name${right ? " end" : ""}` });
     text.textContent = `budget ${write(this.budget)}`;
-    put(handle, { "aria-valuemin": this.range[0], "aria-valuemax": this.range[1], "aria-valuenow": this.budget, "aria-valuetext": `${write(this.budget)}, ${title}` });
+    put(handle, {
+      "aria-valuemin": this.range[0],
+      "aria-valuemax": this.range[1],
+      "aria-valuenow": this.budget,
+      "aria-valuetext": `${write(this.budget)}, ${title}`,
+    });
   }
 
   setBudget(value) {
@@ -212,20 +295,59 @@ export class Front {
   // The card of the winner.
   tell() {
     const { variants, best } = this;
-    if (best < 0) return void this.card.replaceChildren(h("p", { id: "winner-name" }, "No variant keeps to this budget and to the search's limits."));
+    if (best < 0)
+      return void this.card.replaceChildren(
+        h("p", { id: "winner-name" }, "No variant keeps to this budget and to the search's limits."),
+      );
     const { spec, text } = variants.describe(best);
-    const figures = Object.entries(variants.axes).map(([name, axis]) => [axis.title, axis.write(variants.values(name)[best])]);
-    const others = variants.limits.filter(([name]) => name !== this.x && variants.axes[name]).map(([name, limit]) => `${variants.axes[name].title} ${name === "accuracy" ? "≥" : "≤"} ${variants.axes[name].write(limit)}`);
-    this.card.replaceChildren(...[
-      h("div", { class: "winner-head" }, h("div", {}, h("div", { class: "tile-name" }, `Wins at ${variants.axes[this.x].title.toLowerCase()} ≤ ${variants.axes[this.x].write(this.budget)}`), h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`)),
-        h("button", { type: "button", id: "set-winner", onclick: () => variants.show(best) }, "Set the knobs to it")),
-      h("dl", { class: "facts" }, figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))), interval(variants, best)),
-      h("p", { id: "why" }, this.why(best)),
-      others.length ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`) : null,
-      this.line("winner-command", best),
-      this.picked >= 0 && this.picked !== best && h("p", { class: "picked-name" }, `Picked: ${variants.describe(this.picked).spec}, ${variants.describe(this.picked).text}`),
-      this.picked >= 0 && this.picked !== best && this.line("picked-command", this.picked),
-    ].filter(Boolean));
+    const figures = Object.entries(variants.axes).map(([name, axis]) => [
+      axis.title,
+      axis.write(variants.values(name)[best]),
+    ]);
+    const others = variants.limits
+      .filter(([name]) => name !== this.x && variants.axes[name])
+      .map(
+        ([name, limit]) =>
+          `${variants.axes[name].title} ${name === "accuracy" ? "≥" : "≤"} ${variants.axes[name].write(limit)}`,
+      );
+    this.card.replaceChildren(
+      ...[
+        h(
+          "div",
+          { class: "winner-head" },
+          h(
+            "div",
+            {},
+            h(
+              "div",
+              { class: "tile-name" },
+              `Wins at ${variants.axes[this.x].title.toLowerCase()} ≤ ${variants.axes[this.x].write(this.budget)}`,
+            ),
+            h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`),
+          ),
+          h("button", { type: "button", id: "set-winner", onclick: () => variants.show(best) }, "Set the knobs to it"),
+        ),
+        h(
+          "dl",
+          { class: "facts" },
+          figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
+          interval(variants, best),
+        ),
+        h("p", { id: "why" }, this.why(best)),
+        others.length
+          ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`)
+          : null,
+        this.line("winner-command", best),
+        this.picked >= 0 &&
+          this.picked !== best &&
+          h(
+            "p",
+            { class: "picked-name" },
+            `Picked: ${variants.describe(this.picked).spec}, ${variants.describe(this.picked).text}`,
+          ),
+        this.picked >= 0 && this.picked !== best && this.line("picked-command", this.picked),
+      ].filter(Boolean),
+    );
   }
 
   // A variant's command line, to copy.
@@ -241,8 +363,14 @@ export class Front {
     const { write, up } = variants.axes[this.y];
     const ys = variants.values(this.y);
     const second = variants.winner(this.x, this.y, this.budget, best);
-    const used = [[this.x, this.budget], ...variants.limits.filter(([name]) => name !== this.x && name !== "accuracy" && variants.axes[name])];
-    const shares = used.map(([name, limit]) => `${(100 * variants.values(name)[best] / limit).toFixed(1)} % of the ${variants.axes[name].title.toLowerCase()}`);
+    const used = [
+      [this.x, this.budget],
+      ...variants.limits.filter(([name]) => name !== this.x && name !== "accuracy" && variants.axes[name]),
+    ];
+    const shares = used.map(
+      ([name, limit]) =>
+        `${((100 * variants.values(name)[best]) / limit).toFixed(1)} % of the ${variants.axes[name].title.toLowerCase()}`,
+    );
     const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
     if (second < 0) return first;
     const gap = Math.abs(ys[best] - ys[second]);
@@ -258,7 +386,10 @@ export class Front {
       const distance = dx * dx + dy * dy;
       if (distance < least) [best, least] = [i, distance];
     }
-    const published = this.points.map(([a, b, point]) => [(this.sx(a) - px) ** 2 + (this.sy(b) - py) ** 2, point]).filter(([d]) => d < NEAR * NEAR).sort(([a], [b]) => a - b)[0];
+    const published = this.points
+      .map(([a, b, point]) => [(this.sx(a) - px) ** 2 + (this.sy(b) - py) ** 2, point])
+      .filter(([d]) => d < NEAR * NEAR)
+      .sort(([a], [b]) => a - b)[0];
     return { variant: best, published: published && published[0] <= least + 30 ? published[1] : null };
   }
 
@@ -270,12 +401,31 @@ export class Front {
     if (variant < 0) return hideTip();
     const { variants } = this;
     const { spec, text } = variants.describe(variant);
-    showTip([`${spec}, ${text}`, ...Object.entries(variants.axes).map(([name, axis]) => [axis.title, axis.write(variants.values(name)[variant])])], event.clientX, event.clientY);
+    showTip(
+      [
+        `${spec}, ${text}`,
+        ...Object.entries(variants.axes).map(([name, axis]) => [
+          axis.title,
+          axis.write(variants.values(name)[variant]),
+        ]),
+      ],
+      event.clientX,
+      event.clientY,
+    );
   }
 
   source(point) {
     const spec = this.state.data.front.spaces[point.space].spec;
-    return [`${spec}, α ${plain(point.alpha)}${point.resolution ? `, ${square(point.resolution)} px` : ""}`, ["published top-1", accuracy(point.accuracy)], ["trained", point.recipe], ...Object.entries(this.variants.axes).filter(([name]) => name !== "accuracy").map(([name, axis]) => [axis.title, axis.write(this.variants.ofPublished(point, name))]), `Source: ${point.source}`, point.note].filter(Boolean);
+    return [
+      `${spec}, α ${plain(point.alpha)}${point.resolution ? `, ${square(point.resolution)} px` : ""}`,
+      ["published top-1", accuracy(point.accuracy)],
+      ["trained", point.recipe],
+      ...Object.entries(this.variants.axes)
+        .filter(([name]) => name !== "accuracy")
+        .map(([name, axis]) => [axis.title, axis.write(this.variants.ofPublished(point, name))]),
+      `Source: ${point.source}`,
+      point.note,
+    ].filter(Boolean);
   }
 
   pick(event) {
@@ -291,5 +441,12 @@ export class Front {
 function interval(variants, at) {
   const [low, high, known] = ["accuracy_low", "accuracy_high", "published"].map((name) => variants.columns[name][at]);
   if (known === known) return h("div", {}, h("dt", {}, "Accuracy is"), h("dd", {}, "published"));
-  return low === low ? h("div", {}, h("dt", {}, "Accuracy, 80 % interval"), h("dd", { class: "number" }, `${accuracy(low)} … ${accuracy(high)}`)) : null;
+  return low === low
+    ? h(
+        "div",
+        {},
+        h("dt", {}, "Accuracy, 80 % interval"),
+        h("dd", { class: "number" }, `${accuracy(low)} … ${accuracy(high)}`),
+      )
+    : null;
 }

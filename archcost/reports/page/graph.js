@@ -15,7 +15,8 @@ export class Graph {
     this.open = new Set();
     this.zoom = 1;
     this.laid = "";
-    const button = (text, name, act) => h("button", { type: "button", class: "small", "aria-label": name, title: name, onclick: act }, text);
+    const button = (text, name, act) =>
+      h("button", { type: "button", class: "small", "aria-label": name, title: name, onclick: act }, text);
     const tools = [
       h("button", { type: "button", class: "small", id: "graph-fold", onclick: () => this.all() }, "Open all"),
       button("−", "Smaller", () => this.scale(0.8)),
@@ -24,7 +25,11 @@ export class Graph {
     const { element, body, lead } = section("graph", "Graph", " ", tools);
     Object.assign(this, { element, lead });
     this.svg = s("svg", { class: "graph", role: "group", "aria-label": "The network's graph" });
-    this.box = h("div", { class: "scroll graph-box", tabindex: 0, role: "region", "aria-label": "Drawing of the network" }, this.svg);
+    this.box = h(
+      "div",
+      { class: "scroll graph-box", tabindex: 0, role: "region", "aria-label": "Drawing of the network" },
+      this.svg,
+    );
     body.append(this.box);
   }
 
@@ -42,7 +47,8 @@ export class Graph {
   all() {
     const blocks = blocksIn(this.state.now.layers);
     this.open = this.open.size ? new Set() : new Set(blocks);
-    if (this.open.size && this.state.now.layers.length + blocks.size > MANY) this.open = new Set([...blocks].filter((name) => !name.includes(".")).slice(0, 12));
+    if (this.open.size && this.state.now.layers.length + blocks.size > MANY)
+      this.open = new Set([...blocks].filter((name) => !name.includes(".")).slice(0, 12));
     this.draw();
   }
 
@@ -76,7 +82,14 @@ export class Graph {
     const { now } = this.state;
     this.laid = key;
     const graph = new dagre.graphlib.Graph({ compound: true, multigraph: false });
-    graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 26 + TAB * this.deepest(), marginx: 12, marginy: 12, ranker: now.layers.length > 300 ? "longest-path" : "network-simplex" });
+    graph.setGraph({
+      rankdir: "TB",
+      nodesep: 22,
+      ranksep: 26 + TAB * this.deepest(),
+      marginx: 12,
+      marginy: 12,
+      ranker: now.layers.length > 300 ? "longest-path" : "network-simplex",
+    });
     graph.setDefaultEdgeLabel(() => ({}));
     const nodes = new Map([["input", { id: "input", text: "input", layers: [] }]]);
     const ids = now.layers.map((layer) => {
@@ -96,7 +109,8 @@ export class Graph {
     }
     for (const name of this.open) {
       const parent = parentOf(name);
-      if (parent && graph.hasNode(`open ${name}`) && graph.hasNode(`open ${parent}`)) graph.setParent(`open ${name}`, `open ${parent}`);
+      if (parent && graph.hasNode(`open ${name}`) && graph.hasNode(`open ${parent}`))
+        graph.setParent(`open ${name}`, `open ${parent}`);
     }
     now.structure.inputs.forEach((sources, i) => {
       for (const source of sources) {
@@ -117,18 +131,47 @@ export class Graph {
     const { of, write } = COSTS[cost];
     const position = new Map(now.layers.map((layer, i) => [layer.name, i]));
     const total = now.layers.reduce((sum, layer) => sum + of(layer), 0);
-    const values = new Map([...this.nodes].map(([id, node]) => [id, node.layers.reduce((sum, layer) => sum + of(now.layers[position.get(layer.name)]), 0)]));
+    const values = new Map(
+      [...this.nodes].map(([id, node]) => [
+        id,
+        node.layers.reduce((sum, layer) => sum + of(now.layers[position.get(layer.name)]), 0),
+      ]),
+    );
     const most = Math.max(...values.values(), 0) || 1;
-    const line = d3.line().x((p) => p.x).y((p) => p.y).curve(d3.curveBasis);
-    const frames = [...this.open].filter((name) => this.placed.hasNode(`open ${name}`)).sort((a, b) => a.length - b.length).map((name) => this.frame(name));
-    const edges = this.placed.edges().map((edge) => s("path", { class: "edge", d: line(this.placed.edge(edge).points), "marker-end": "url(#arrow)" }));
-    const boxes = [...this.nodes.values()].map((node) => this.box_(node, values.get(node.id), most, total, write, now, position));
+    const line = d3
+      .line()
+      .x((p) => p.x)
+      .y((p) => p.y)
+      .curve(d3.curveBasis);
+    const frames = [...this.open]
+      .filter((name) => this.placed.hasNode(`open ${name}`))
+      .sort((a, b) => a.length - b.length)
+      .map((name) => this.frame(name));
+    const edges = this.placed
+      .edges()
+      .map((edge) => s("path", { class: "edge", d: line(this.placed.edge(edge).points), "marker-end": "url(#arrow)" }));
+    const boxes = [...this.nodes.values()].map((node) =>
+      this.box_(node, values.get(node.id), most, total, write, now, position),
+    );
     const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     this.svg.replaceChildren(
-      s("defs", {}, s("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" }, s("path", { class: "arrow", d: "M0 0 L8 4 L0 8 z" }))),
-      ...frames, ...edges, ...boxes,
+      s(
+        "defs",
+        {},
+        s(
+          "marker",
+          { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" },
+          s("path", { class: "arrow", d: "M0 0 L8 4 L0 8 z" }),
+        ),
+      ),
+      ...frames,
+      ...edges,
+      ...boxes,
     );
-    if (focused) [...this.svg.querySelectorAll("[data-id]")].find((each) => each.dataset.id === focused)?.focus({ preventScroll: true });
+    if (focused)
+      [...this.svg.querySelectorAll("[data-id]")]
+        .find((each) => each.dataset.id === focused)
+        ?.focus({ preventScroll: true });
     this.element.querySelector("#graph-fold").textContent = this.open.size ? "Close all" : "Open all";
   }
 
@@ -142,11 +185,26 @@ export class Graph {
     const room = TAB * this.deepest(name);
     const [left, top, height] = [x - width / 2, y - own / 2 - room, own + room];
     const close = () => this.toggle(name);
-    return s("g", {},
+    return s(
+      "g",
+      {},
       s("rect", { class: "frame", x: left, y: top, width, height, rx: 8 }),
-      s("g", { class: "frame-close", "data-id": `frame ${name}`, role: "button", tabindex: 0, "aria-label": `Close ${name}`, "aria-expanded": "true", onclick: close, onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), close()) },
+      s(
+        "g",
+        {
+          class: "frame-close",
+          "data-id": `frame ${name}`,
+          role: "button",
+          tabindex: 0,
+          "aria-label": `Close ${name}`,
+          "aria-expanded": "true",
+          onclick: close,
+          onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), close()),
+        },
         s("rect", { class: "frame-tab", x: left, y: top, width, height: TAB - 1, rx: 6 }),
-        label(`▾ ${name.split(".").at(-1)}`, left + 8, top + 12, width - 12, "frame-name")));
+        label(`▾ ${name.split(".").at(-1)}`, left + 8, top + 12, width - 12, "frame-name"),
+      ),
+    );
   }
 
   box_(node, value, most, total, write, now, position) {
@@ -157,17 +215,48 @@ export class Graph {
     const chosen = node.layers.some((layer) => layer.name === this.state.selected);
     const act = () => (node.block ? this.toggle(node.block) : last && this.state.select(name));
     const short_ = name.split(".").at(-1);
-    const group = s("g", {
-      class: `node${node.block ? " block-node" : ""}${chosen ? " selected" : ""}${value / most > 0.55 ? " strong" : ""}`, "data-id": node.id,
-      role: last ? "button" : "img", tabindex: last ? 0 : null, "aria-label": `${name}${node.block ? `, ${node.layers.length} layers, closed` : ""}: ${write(value)}`,
-      "aria-expanded": node.block ? "false" : null, "aria-pressed": node.block || !last ? null : String(chosen), onclick: act,
-      onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), act()),
-    },
-      node.block && s("rect", { class: "behind", x: left + 4, y: top + 4, width: NODE.width, height: NODE.height, rx: 7 }),
-      s("rect", { class: "face", x: left, y: top, width: NODE.width, height: NODE.height, rx: 7, style: { "--heat": `${(100 * value) / most}%` } }),
+    const group = s(
+      "g",
+      {
+        class: `node${node.block ? " block-node" : ""}${chosen ? " selected" : ""}${value / most > 0.55 ? " strong" : ""}`,
+        "data-id": node.id,
+        role: last ? "button" : "img",
+        tabindex: last ? 0 : null,
+        "aria-label": `${name}${node.block ? `, ${node.layers.length} layers, closed` : ""}: ${write(value)}`,
+        "aria-expanded": node.block ? "false" : null,
+        "aria-pressed": node.block || !last ? null : String(chosen),
+        onclick: act,
+        onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), act()),
+      },
+      node.block &&
+        s("rect", { class: "behind", x: left + 4, y: top + 4, width: NODE.width, height: NODE.height, rx: 7 }),
+      s("rect", {
+        class: "face",
+        x: left,
+        y: top,
+        width: NODE.width,
+        height: NODE.height,
+        rx: 7,
+        style: { "--heat": `${(100 * value) / most}%` },
+      }),
       label(node.block ? `▸ ${short_}` : short_, left + 10, top + 16, NODE.width - 20, "node-name"),
-      label(last ? `${sizes(last.output)} · ${write(value)}` : sizes(now.input), left + 10, top + 30, NODE.width - 20, "node-more number"));
-    return last ? tipOn(group, () => [name, ["output", sizes(last.output)], [COSTS[this.state.cost].title.toLowerCase(), write(value)], ["share", total ? percent(value / total) : "–"], node.block ? ["layers", String(node.layers.length)] : ["kind", last.kind]]) : group;
+      label(
+        last ? `${sizes(last.output)} · ${write(value)}` : sizes(now.input),
+        left + 10,
+        top + 30,
+        NODE.width - 20,
+        "node-more number",
+      ),
+    );
+    return last
+      ? tipOn(group, () => [
+          name,
+          ["output", sizes(last.output)],
+          [COSTS[this.state.cost].title.toLowerCase(), write(value)],
+          ["share", total ? percent(value / total) : "–"],
+          node.block ? ["layers", String(node.layers.length)] : ["kind", last.kind],
+        ])
+      : group;
   }
 }
 

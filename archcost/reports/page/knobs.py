@@ -90,7 +90,7 @@ def _frozen_width(document: Document, settings: Settings) -> str:
             build(document, Settings(settle(document, alpha).alpha, settings.resolution, settings.parameters))
             return ""
         except ArchcostError as error:
-            reasons.append(_said(error))
+            reasons.append(_said(document, error))
     return reasons[0]
 
 
@@ -128,13 +128,13 @@ def _frozen_size(document: Document, settings: Settings) -> str:
             build(document, Settings(settings.alpha, size, settings.parameters))
             return ""
         except ArchcostError as error:
-            reasons.append(_said(error))
+            reasons.append(_said(document, error))
     return reasons[0]
 
 
-def _said(error: ArchcostError) -> str:
+def _said(document: Document, error: ArchcostError) -> str:
     """The first line, without the file that it names."""
-    return str(error).split("\n")[0]
+    return str(error).split("\n")[0].removeprefix(f"{document.file}: ")
 
 
 def _parameter(document: Document, name: str, own: Any) -> Knob:

@@ -22,7 +22,14 @@ const COLUMNS = [
   { key: "activation_bytes", title: "Activations, B", group: sumOf("activation_bytes"), write: count, bar: true },
   { key: "bytes_moved", title: "Moved, B", group: sumOf("bytes_moved"), write: count },
   { key: "intensity", title: "Flops/B", group: null, write: ratio },
-  { key: "seconds", title: "Time", group: someOf("seconds"), write: seconds, bar: true, only: (state) => state.page.devices.length > 0 },
+  {
+    key: "seconds",
+    title: "Time",
+    group: someOf("seconds"),
+    write: seconds,
+    bar: true,
+    only: (state) => state.page.devices.length > 0,
+  },
   { key: "bound", title: "Bound by", text: true, only: (state) => state.page.devices.length > 0 },
 ];
 
@@ -34,8 +41,18 @@ export class Layers {
     this.grouped = true;
     this.closed = new Set();
     this.built = "";
-    const filter = h("input", { type: "search", id: "filter", placeholder: "name or kind", oninput: () => this.look(filter.value) });
-    const grouped = h("input", { type: "checkbox", id: "grouped", checked: true, onchange: () => ((this.grouped = grouped.checked), this.fill()) });
+    const filter = h("input", {
+      type: "search",
+      id: "filter",
+      placeholder: "name or kind",
+      oninput: () => this.look(filter.value),
+    });
+    const grouped = h("input", {
+      type: "checkbox",
+      id: "grouped",
+      checked: true,
+      onchange: () => ((this.grouped = grouped.checked), this.fill()),
+    });
     const tools = [
       h("label", { class: "field" }, h("span", {}, "Filter"), filter),
       h("label", { class: "field check" }, grouped, h("span", {}, "by block")),
@@ -48,8 +65,24 @@ export class Layers {
     this.head = h("tr", { "aria-rowindex": 1 });
     this.rows = h("tbody", { onclick: (event) => this.click(event), onkeydown: (event) => this.key(event) });
     this.total = h("tr", {});
-    this.table = h("table", { class: "layers", id: "layer-table" }, h("thead", {}, this.head), this.rows, h("tfoot", {}, this.total));
-    this.scroll = h("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Table of layers", onscroll: () => this.window() }, this.table);
+    this.table = h(
+      "table",
+      { class: "layers", id: "layer-table" },
+      h("thead", {}, this.head),
+      this.rows,
+      h("tfoot", {}, this.total),
+    );
+    this.scroll = h(
+      "div",
+      {
+        class: "scroll tall",
+        tabindex: 0,
+        role: "region",
+        "aria-label": "Table of layers",
+        onscroll: () => this.window(),
+      },
+      this.table,
+    );
     body.append(this.scroll);
     this.rows.addEventListener("pointermove", (event) => this.tip(event));
     this.rows.addEventListener("pointerleave", hideTip);
@@ -83,7 +116,8 @@ export class Layers {
     if (at < 0) return;
     const top = at * ROW;
     const { scrollTop, clientHeight } = this.scroll;
-    if (top < scrollTop || top > scrollTop + clientHeight - 3 * ROW) this.scroll.scrollTop = Math.max(0, top - clientHeight / 2);
+    if (top < scrollTop || top > scrollTop + clientHeight - 3 * ROW)
+      this.scroll.scrollTop = Math.max(0, top - clientHeight / 2);
     this.window(true);
   }
 
@@ -94,8 +128,20 @@ export class Layers {
     this.head.replaceChildren(
       ...this.columns.map((column) => {
         const on = this.sort.key === column.key;
-        return h("th", { scope: "col", class: column.text ? "" : "right", "aria-sort": on ? (this.sort.down ? "descending" : "ascending") : "none" },
-          h("button", { type: "button", "data-sort": column.key, onclick: () => this.order(column) }, column.title, h("span", { "aria-hidden": "true" }, on ? (this.sort.down ? " ↓" : " ↑") : "")));
+        return h(
+          "th",
+          {
+            scope: "col",
+            class: column.text ? "" : "right",
+            "aria-sort": on ? (this.sort.down ? "descending" : "ascending") : "none",
+          },
+          h(
+            "button",
+            { type: "button", "data-sort": column.key, onclick: () => this.order(column) },
+            column.title,
+            h("span", { "aria-hidden": "true" }, on ? (this.sort.down ? " ↓" : " ↑") : ""),
+          ),
+        );
       }),
     );
   }
@@ -125,9 +171,15 @@ export class Layers {
 
   fill() {
     const { now } = this.state;
-    const kept = now.layers.filter((layer) => !this.filter || `${layer.name} ${layer.kind}`.toLowerCase().includes(this.filter));
-    this.items = this.grouped ? this.tree(kept) : this.sorted(kept.map((layer) => ({ layer, depth: 0, layers: [layer] })));
-    this.most = Object.fromEntries(this.columns.filter((c) => c.bar).map((c) => [c.key, Math.max(...now.layers.map((l) => l[c.key] ?? 0), 0)]));
+    const kept = now.layers.filter(
+      (layer) => !this.filter || `${layer.name} ${layer.kind}`.toLowerCase().includes(this.filter),
+    );
+    this.items = this.grouped
+      ? this.tree(kept)
+      : this.sorted(kept.map((layer) => ({ layer, depth: 0, layers: [layer] })));
+    this.most = Object.fromEntries(
+      this.columns.filter((c) => c.bar).map((c) => [c.key, Math.max(...now.layers.map((l) => l[c.key] ?? 0), 0)]),
+    );
     this.table.setAttribute("aria-rowcount", this.items.length + 1);
     const hidden = now.layers.length - kept.length;
     this.lead.textContent = `${count(kept.length)} layers${hidden ? ` of ${count(now.layers.length)}` : ""}; macs and params of one sample, bytes and times of the batch. The formula stands beside a row that you point at.`;
@@ -142,7 +194,11 @@ export class Layers {
     this.total.replaceChildren(
       ...this.columns.map((column, i) => {
         if (!i) return h("th", { scope: "row" }, kept.length < now.layers.length ? "Sum of these" : "Sum");
-        return h("td", { class: column.text ? "" : "right number" }, column.group ? column.write(column.group(kept)) : "");
+        return h(
+          "td",
+          { class: column.text ? "" : "right number" },
+          column.group ? column.write(column.group(kept)) : "",
+        );
       }),
     );
     this.total.title = time && time.own ? `besides, the network's own overhead takes ${seconds(time.own)}` : "";
@@ -209,7 +265,14 @@ export class Layers {
     if (!anew && first === this.first && last === this.last) return;
     [this.first, this.last] = [first, last];
     const focused = this.rows.contains(document.activeElement) ? document.activeElement.dataset.at : null;
-    const room = (rows) => (rows ? h("tr", { class: "room", "aria-hidden": "true" }, h("td", { colspan: this.columns.length, style: { height: `${rows * ROW}px` } })) : null);
+    const room = (rows) =>
+      rows
+        ? h(
+            "tr",
+            { class: "room", "aria-hidden": "true" },
+            h("td", { colspan: this.columns.length, style: { height: `${rows * ROW}px` } }),
+          )
+        : null;
     const rows = this.items.slice(first, last).map((item, i) => this.row(item, first + i));
     this.rows.replaceChildren(...[room(first), ...rows, room(total - last)].filter(Boolean));
     if (focused !== null) this.rows.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
@@ -219,22 +282,61 @@ export class Layers {
     const { layer } = item;
     const chosen = layer && layer.name === this.state.selected;
     const open = !layer && !this.closed.has(item.name);
-    return h("tr", {
-      "data-at": at, tabindex: at === (this.roving ?? 0) ? 0 : -1, "aria-rowindex": at + 2,
-      class: `${layer ? "" : "group"}${chosen ? " selected" : ""}`, "aria-selected": layer ? String(!!chosen) : null,
-    }, this.columns.map((column, i) => {
-      const value = this.value(item, column);
-      if (!i) {
-        const name = layer ? (this.grouped ? layer.name.split(".").at(-1) : layer.name) : item.label;
-        return h("th", { scope: "row", style: { "padding-left": `${10 + item.depth * 16}px` } },
-          !layer && h("button", { type: "button", class: "fold", tabindex: -1, "aria-expanded": String(open), "aria-label": `${open ? "Close" : "Open"} ${item.name}` }, open ? "▾" : "▸"),
-          layer && h("span", { class: `dot k-${this.state.family(layer.kind)}`, "aria-hidden": "true" }), name, !layer && h("span", { class: "quiet" }, `  ${item.layers.length}`));
-      }
-      if (column.text) return h("td", { class: column.key === "output" || column.key === "window" ? "number" : "" }, value ?? "");
-      const written = value === null || value === undefined ? (column.group ? DASH : "") : value === 0 && column.bar ? "0" : column.write(value);
-      const most = column.bar && layer ? this.most[column.key] : 0;
-      return h("td", { class: `right number${value ? "" : " nil"}`, "data-key": column.key, style: most && value ? { "--bar": `${(100 * value) / most}%` } : null }, written);
-    }));
+    return h(
+      "tr",
+      {
+        "data-at": at,
+        tabindex: at === (this.roving ?? 0) ? 0 : -1,
+        "aria-rowindex": at + 2,
+        class: `${layer ? "" : "group"}${chosen ? " selected" : ""}`,
+        "aria-selected": layer ? String(!!chosen) : null,
+      },
+      this.columns.map((column, i) => {
+        const value = this.value(item, column);
+        if (!i) {
+          const name = layer ? (this.grouped ? layer.name.split(".").at(-1) : layer.name) : item.label;
+          return h(
+            "th",
+            { scope: "row", style: { "padding-left": `${10 + item.depth * 16}px` } },
+            !layer &&
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: "fold",
+                  tabindex: -1,
+                  "aria-expanded": String(open),
+                  "aria-label": `${open ? "Close" : "Open"} ${item.name}`,
+                },
+                open ? "▾" : "▸",
+              ),
+            layer && h("span", { class: `dot k-${this.state.family(layer.kind)}`, "aria-hidden": "true" }),
+            name,
+            !layer && h("span", { class: "quiet" }, `  ${item.layers.length}`),
+          );
+        }
+        if (column.text)
+          return h("td", { class: column.key === "output" || column.key === "window" ? "number" : "" }, value ?? "");
+        const written =
+          value === null || value === undefined
+            ? column.group
+              ? DASH
+              : ""
+            : value === 0 && column.bar
+              ? "0"
+              : column.write(value);
+        const most = column.bar && layer ? this.most[column.key] : 0;
+        return h(
+          "td",
+          {
+            class: `right number${value ? "" : " nil"}`,
+            "data-key": column.key,
+            style: most && value ? { "--bar": `${(100 * value) / most}%` } : null,
+          },
+          written,
+        );
+      }),
+    );
   }
 
   click(event) {
@@ -256,7 +358,14 @@ export class Layers {
     if (!row) return;
     const at = Number(row.dataset.at);
     const item = this.items[at];
-    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: this.items.length - 1, PageDown: at + 12, PageUp: at - 12 };
+    const moves = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: this.items.length - 1,
+      PageDown: at + 12,
+      PageUp: at - 12,
+    };
     if (event.key in moves) this.rove(Math.min(this.items.length - 1, Math.max(0, moves[event.key])), true);
     else if (event.key === "Enter" || event.key === " ") this.act(item);
     else if (event.key === "ArrowRight" && !item.layer && this.closed.has(item.name)) this.act(item);
@@ -301,16 +410,56 @@ export class Layers {
     const { now, network } = this.state;
     const pair = (values) => (values ? values.join("x") : "");
     const device = this.state.time;
-    const names = ["name", "kind", "block", "kernel", "stride", "groups", "input_shapes", "output_shape", "macs", "params", "buffers", "activation_elements", "activation_bytes", "bytes_moved", "intensity", "share", "formula"];
+    const names = [
+      "name",
+      "kind",
+      "block",
+      "kernel",
+      "stride",
+      "groups",
+      "input_shapes",
+      "output_shape",
+      "macs",
+      "params",
+      "buffers",
+      "activation_elements",
+      "activation_bytes",
+      "bytes_moved",
+      "intensity",
+      "share",
+      "formula",
+    ];
     if (now.counted) names.push("counted");
     if (device) names.push("predicted_ms", "bound");
     const rows = now.layers.map((layer) => {
-      const cells = [layer.name, layer.kind, layer.block ?? "", pair(layer.kernel), pair(layer.stride), layer.groups ?? "", layer.inputs.map(pair).join(" "), pair(layer.output), layer.macs, layer.params, layer.buffers, layer.activation_elements, layer.activation_bytes, layer.bytes_moved, layer.intensity ?? "", layer.share, network.formula(layer)];
+      const cells = [
+        layer.name,
+        layer.kind,
+        layer.block ?? "",
+        pair(layer.kernel),
+        pair(layer.stride),
+        layer.groups ?? "",
+        layer.inputs.map(pair).join(" "),
+        pair(layer.output),
+        layer.macs,
+        layer.params,
+        layer.buffers,
+        layer.activation_elements,
+        layer.activation_bytes,
+        layer.bytes_moved,
+        layer.intensity ?? "",
+        layer.share,
+        network.formula(layer),
+      ];
       if (now.counted) cells.push(layer.counted ?? "");
       if (device) cells.push(layer.seconds === null ? "" : layer.seconds * 1e3, layer.bound);
       return cells.map(cell).join(",");
     });
-    download(`${network.name.replace(/[^\w.-]+/g, "_") || "layers"}.csv`, "text/csv", `${[names.join(","), ...rows].join("\n")}\n`);
+    download(
+      `${network.name.replace(/[^\w.-]+/g, "_") || "layers"}.csv`,
+      "text/csv",
+      `${[names.join(","), ...rows].join("\n")}\n`,
+    );
   }
 }
 
@@ -328,4 +477,3 @@ function blocksOf(layers) {
   }
   return found;
 }
-

@@ -28,9 +28,17 @@ async function begin() {
   state.add(new Graph(state));
   const layers = new Layers(state);
   state.add(layers);
-  byId("nav").append(...[...document.querySelectorAll("main > section")].map((each) => h("a", { href: `#${each.id}` }, each.querySelector("h2").textContent)));
+  byId("nav").append(
+    ...[...document.querySelectorAll("main > section")].map((each) =>
+      h("a", { href: `#${each.id}` }, each.querySelector("h2").textContent),
+    ),
+  );
   byId("foot").append(
-    h("p", { class: "quiet" }, `Written by archcost ${data.version}. Every figure is computed in this file from its tables, to the unit; nothing is loaded. Charts: D3 (ISC); graph: dagre (MIT).`),
+    h(
+      "p",
+      { class: "quiet" },
+      `Written by archcost ${data.version}. Every figure is computed in this file from its tables, to the unit; nothing is loaded. Charts: D3 (ISC); graph: dagre (MIT).`,
+    ),
   );
   addEventListener("beforeprint", () => {
     layers.printing = true;
@@ -46,6 +54,12 @@ async function begin() {
 }
 
 begin().catch((error) => {
-  byId("main").replaceChildren(h("p", { class: "warning" }, `This page could not be unpacked: ${error.message}. It needs a browser of 2023 or later.`));
+  byId("main").replaceChildren(
+    h(
+      "p",
+      { class: "warning" },
+      `This page could not be unpacked: ${error.message}. It needs a browser of 2023 or later.`,
+    ),
+  );
   throw error;
 });

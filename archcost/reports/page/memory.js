@@ -30,24 +30,61 @@ export class Memory {
     const x = (this.x = d3.scaleLinear([0, steps.length], [MARGIN.left, width - MARGIN.right]));
     const [unit, name] = unitOf(peak);
     const y = d3.scaleLinear([0, peak / unit || 1], [height - MARGIN.bottom, MARGIN.top]).nice(4);
-    const area = d3.area().x((_, i) => x(i)).y0(y(0)).y1((value) => y(value / unit)).curve(d3.curveStepAfter);
-    const line = d3.line().x((_, i) => x(i)).y((value) => y(value / unit)).curve(d3.curveStepAfter);
+    const area = d3
+      .area()
+      .x((_, i) => x(i))
+      .y0(y(0))
+      .y1((value) => y(value / unit))
+      .curve(d3.curveStepAfter);
+    const line = d3
+      .line()
+      .x((_, i) => x(i))
+      .y((value) => y(value / unit))
+      .curve(d3.curveStepAfter);
     const all = [...steps, steps.at(-1)];
     const selected = now.layers.findIndex((layer) => layer.name === this.state.selected);
     const middle = x(at + 0.5);
     this.lead.textContent = `At most ${bytes(peak)} (${count(peak)} B) are alive at once, at ${now.layers[at].name}; weights are not counted.`;
-    this.svg.setAttribute("aria-label", `${this.lead.textContent} ${steps.length} layers in the order in which they run.`);
+    this.svg.setAttribute(
+      "aria-label",
+      `${this.lead.textContent} ${steps.length} layers in the order in which they run.`,
+    );
     this.svg.replaceChildren(
       leftAxis(y, width - MARGIN.right, MARGIN.left, y.ticks(4), (tick) => `${tick}`),
       s("text", { x: MARGIN.left, y: 13, class: "axis-name" }, `Alive, ${name}`),
-      s("text", { x: width - MARGIN.right, y: height - 6, class: "axis-name end" }, `layer, in the order of the schedule`),
+      s(
+        "text",
+        { x: width - MARGIN.right, y: height - 6, class: "axis-name end" },
+        `layer, in the order of the schedule`,
+      ),
       s("path", { class: "memory-area", d: area(all) }),
       s("path", { class: "memory-line", d: line(all) }),
-      selected >= 0 && s("rect", { class: "picked", x: x(selected), y: MARGIN.top, width: Math.max(2, x(selected + 1) - x(selected)), height: height - MARGIN.top - MARGIN.bottom }),
+      selected >= 0 &&
+        s("rect", {
+          class: "picked",
+          x: x(selected),
+          y: MARGIN.top,
+          width: Math.max(2, x(selected + 1) - x(selected)),
+          height: height - MARGIN.top - MARGIN.bottom,
+        }),
       s("line", { class: "peak", x1: middle, x2: middle, y1: y(peak / unit), y2: height - MARGIN.bottom }),
       s("circle", { class: "peak-dot", cx: middle, cy: y(peak / unit), r: 4.5 }),
-      s("text", { class: `peak-name${middle > width - 180 ? " end" : ""}`, x: middle + (middle > width - 180 ? -9 : 9), y: Math.max(12, y(peak / unit) - 7) }, `peak ${bytes(peak)}`),
-      ...[0, 0.25, 0.5, 0.75, 1].map((part) => s("text", { class: "tick middle number", x: x(steps.length * part), y: height - MARGIN.bottom + 15 }, part === 1 ? "" : String(Math.round(steps.length * part) + 1))),
+      s(
+        "text",
+        {
+          class: `peak-name${middle > width - 180 ? " end" : ""}`,
+          x: middle + (middle > width - 180 ? -9 : 9),
+          y: Math.max(12, y(peak / unit) - 7),
+        },
+        `peak ${bytes(peak)}`,
+      ),
+      ...[0, 0.25, 0.5, 0.75, 1].map((part) =>
+        s(
+          "text",
+          { class: "tick middle number", x: x(steps.length * part), y: height - MARGIN.bottom + 15 },
+          part === 1 ? "" : String(Math.round(steps.length * part) + 1),
+        ),
+      ),
     );
   }
 
@@ -61,7 +98,11 @@ export class Memory {
     const at = this.place(event);
     if (at === null) return hideTip();
     const { layers, memory } = this.state.now;
-    showTip([layers[at].name, ["alive", bytes(memory.steps[at])], ["its output", bytes(layers[at].activation_bytes)]], event.clientX, event.clientY);
+    showTip(
+      [layers[at].name, ["alive", bytes(memory.steps[at])], ["its output", bytes(layers[at].activation_bytes)]],
+      event.clientX,
+      event.clientY,
+    );
   }
 
   pick(event) {
@@ -71,22 +112,36 @@ export class Memory {
 }
 
 export function unitOf(number) {
-  for (const [unit, name] of [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) if (number >= unit) return [unit, name];
+  for (const [unit, name] of [
+    [2 ** 40, "TiB"],
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ])
+    if (number >= unit) return [unit, name];
   return [1, "B"];
 }
 
 export function leftAxis(y, right, left, ticks, text) {
-  return s("g", { class: "axis" }, ticks.flatMap((tick) => [
-    s("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-    s("text", { class: "tick end number", x: left - 8, y: y(tick) + 4 }, text(tick)),
-  ]));
+  return s(
+    "g",
+    { class: "axis" },
+    ticks.flatMap((tick) => [
+      s("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
+      s("text", { class: "tick end number", x: left - 8, y: y(tick) + 4 }, text(tick)),
+    ]),
+  );
 }
 
 export function bottomAxis(x, bottom, top, ticks, text) {
-  return s("g", { class: "axis" }, ticks.flatMap((tick) => [
-    s("line", { class: "grid", x1: x(tick), x2: x(tick), y1: bottom, y2: top }),
-    s("text", { class: "tick middle number", x: x(tick), y: bottom + 15 }, text(tick)),
-  ]));
+  return s(
+    "g",
+    { class: "axis" },
+    ticks.flatMap((tick) => [
+      s("line", { class: "grid", x1: x(tick), x2: x(tick), y1: bottom, y2: top }),
+      s("text", { class: "tick middle number", x: x(tick), y: bottom + 15 }, text(tick)),
+    ]),
+  );
 }
 
 // Ticks of a logarithmic scale, so many at most.

@@ -107,7 +107,18 @@ export class Network {
     totals.peak_at = memory.at === null ? "" : layers[memory.at].name;
     for (const layer of layers) layer.share = totals.macs ? layer.macs / totals.macs : 0;
     const times = this.devices.map((device) => this.time(device, dtype, layers, batch));
-    return { network: this, knobs, batch, dtype, input: this.input(structure), structure, layers, totals, memory, times };
+    return {
+      network: this,
+      knobs,
+      batch,
+      dtype,
+      input: this.input(structure),
+      structure,
+      layers,
+      totals,
+      memory,
+      times,
+    };
   }
 
   input(structure) {
@@ -153,7 +164,10 @@ export class Network {
   // What is alive while each layer runs, in bytes.
   memory(structure, layers, bytes) {
     const { owner, last } = structure;
-    const size = [this.input(structure).reduce((a, b) => a * b, 1), ...layers.map((l) => l.output.reduce((a, b) => a * b, 1))];
+    const size = [
+      this.input(structure).reduce((a, b) => a * b, 1),
+      ...layers.map((l) => l.output.reduce((a, b) => a * b, 1)),
+    ];
     const ending = new Map();
     last.forEach((index, tensor) => {
       if (index >= 0) ending.set(index, [...(ending.get(index) ?? []), tensor]);
@@ -194,7 +208,13 @@ export class Network {
     seconds = fit.launched.run([seconds, kernels]).output(0);
     const judged = fit.judged[this.name].run([seconds, macs, moved, fit.rival ? rival : seconds, batch]);
     const [low, high] = [judged.output(0), judged.output(1)].map((end) => (Number.isNaN(end) ? null : end));
-    return Object.assign(found, { seconds, low, high, extrapolated: !!judged.output(2), own: seconds - parts + fit.network_seconds });
+    return Object.assign(found, {
+      seconds,
+      low,
+      high,
+      extrapolated: !!judged.output(2),
+      own: seconds - parts + fit.network_seconds,
+    });
   }
 
   kernel(time, batch) {

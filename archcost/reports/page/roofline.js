@@ -29,7 +29,11 @@ export class Roofline {
     const device = state.page.devices[state.device];
     this.svg.toggleAttribute("hidden", !time);
     this.legend.hidden = !time;
-    this.none.textContent = time ? "" : device ? `${device.name} has no times in ${state.dtype}.` : "Written without a device: archcost report … --device NAME adds its roofline and predicted times.";
+    this.none.textContent = time
+      ? ""
+      : device
+        ? `${device.name} has no times in ${state.dtype}.`
+        : "Written without a device: archcost report … --device NAME adds its roofline and predicted times.";
     if (!time) return void (this.lead.textContent = "");
     this.lead.textContent = `${device.name}, ${state.dtype}: each point a layer that runs as a kernel of its own, by its predicted time. Under the slope memory bounds it, under a roof arithmetic.`;
     this.plot(now, time);
@@ -54,18 +58,34 @@ export class Roofline {
     const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], roof[kind]]);
     const highest = Math.max(...roofs.map(([, rate]) => rate));
     const xs = points.map((point) => point.x);
-    const x = d3.scaleLog([Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2], [MARGIN_ROOF.left, width - MARGIN_ROOF.right]);
-    const y = d3.scaleLog([Math.min(...points.map((point) => point.y), highest / 300) * 0.8, highest * 1.8], [height - MARGIN_ROOF.bottom, MARGIN_ROOF.top]).clamp(true);
+    const x = d3.scaleLog(
+      [Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2],
+      [MARGIN_ROOF.left, width - MARGIN_ROOF.right],
+    );
+    const y = d3
+      .scaleLog(
+        [Math.min(...points.map((point) => point.y), highest / 300) * 0.8, highest * 1.8],
+        [height - MARGIN_ROOF.bottom, MARGIN_ROOF.top],
+      )
+      .clamp(true);
     const [low, high] = x.domain();
     const reach = (rate) => rate / roof.bytes;
     const bottom = y.domain()[0];
     const names = [];
     this.svg.replaceChildren(
       leftAxis(y, width - MARGIN_ROOF.right, MARGIN_ROOF.left, logTicks(y, 5), short),
-      bottomAxis(x, height - MARGIN_ROOF.bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) => String(+tick.toPrecision(2))),
+      bottomAxis(x, height - MARGIN_ROOF.bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) =>
+        String(+tick.toPrecision(2)),
+      ),
       s("text", { x: MARGIN_ROOF.left, y: 13, class: "axis-name" }, "Multiply-adds a second"),
       s("text", { x: width - MARGIN_ROOF.right, y: height - 8, class: "axis-name end" }, "multiply-adds a byte moved"),
-      s("line", { class: "roof slope", x1: x(Math.max(low, bottom / roof.bytes)), y1: y(Math.max(low * roof.bytes, bottom)), x2: x(Math.min(high, reach(highest))), y2: y(Math.min(high * roof.bytes, highest)) }),
+      s("line", {
+        class: "roof slope",
+        x1: x(Math.max(low, bottom / roof.bytes)),
+        y1: y(Math.max(low * roof.bytes, bottom)),
+        x2: x(Math.min(high, reach(highest))),
+        y2: y(Math.min(high * roof.bytes, highest)),
+      }),
       ...roofs.flatMap(([name, rate]) => {
         const start = Math.max(low, reach(rate));
         let place = y(rate) - 5;
@@ -83,11 +103,23 @@ export class Roofline {
   dot({ layer, own, x: byByte, y: bySecond }, x, y, many) {
     const chosen = layer.name === this.state.selected;
     const dot = s("circle", {
-      class: `dot-mark k-${family(layer.kind)}${chosen ? " selected" : ""}`, cx: x(byByte), cy: y(bySecond), r: chosen ? 8 : 5.5,
-      role: "button", tabindex: many > 120 ? -1 : 0, "aria-label": `${layer.name}, ${seconds(own.seconds)}, ${own.bound} bound`, "aria-pressed": String(chosen),
+      class: `dot-mark k-${family(layer.kind)}${chosen ? " selected" : ""}`,
+      cx: x(byByte),
+      cy: y(bySecond),
+      r: chosen ? 8 : 5.5,
+      role: "button",
+      tabindex: many > 120 ? -1 : 0,
+      "aria-label": `${layer.name}, ${seconds(own.seconds)}, ${own.bound} bound`,
+      "aria-pressed": String(chosen),
       onclick: () => this.state.select(layer.name),
-      onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
+      onkeydown: (event) =>
+        ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
     });
-    return tipOn(dot, () => [layer.name, ["time", `${seconds(own.seconds)}, ${own.bound} bound`], ["macs a second", short(bySecond)], ["macs a byte", String(+byByte.toPrecision(3))]]);
+    return tipOn(dot, () => [
+      layer.name,
+      ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
+      ["macs a second", short(bySecond)],
+      ["macs a byte", String(+byByte.toPrecision(3))],
+    ]);
   }
 }

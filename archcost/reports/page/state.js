@@ -10,7 +10,14 @@ export class State {
     this.page = { dtypes: data.dtypes, devices: data.devices.map((device) => new Device(device)) };
     this.networks = data.networks.map((network) => new Network(network, this.page));
     this.knobs = this.networks.map((network) => network.start());
-    Object.assign(this, { active: data.start.active, batch: data.start.batch, dtype: data.start.dtype, device: 0, cost: "macs", selected: null });
+    Object.assign(this, {
+      active: data.start.active,
+      batch: data.start.batch,
+      dtype: data.start.dtype,
+      device: 0,
+      cost: "macs",
+      selected: null,
+    });
     const names = data.conventions.map((each) => each.name);
     this.convention = names.indexOf(data.start.convention);
     this.parts = [];
@@ -122,7 +129,8 @@ export class State {
     if (!alpha.fixed) words.push("--alpha", plain(alpha.values[knobs.alpha]));
     if (!resolution.fixed) words.push("--resolution", square(resolution.values[knobs.resolution]));
     parameters.forEach((each, i) => {
-      if (each.values.length > 1) words.push("--set", quoted(`${each.name}=${plain(each.values[knobs.parameters[i]])}`));
+      if (each.values.length > 1)
+        words.push("--set", quoted(`${each.name}=${plain(each.values[knobs.parameters[i]])}`));
     });
     if (this.batch !== 1) words.push("--batch", String(this.batch));
     if (this.dtype !== "float32") words.push("--dtype", this.dtype);

@@ -9,8 +9,21 @@ export class Treemap {
     this.state = state;
     this.by = "block";
     const tools = [
-      select("Of", state.costs.map(([name, cost]) => [name, cost.title]), state.cost, (cost) => state.set({ cost })),
-      select("By", [["block", "block"], ["kind", "kind"]], this.by, (by) => ((this.by = by), this.draw())),
+      select(
+        "Of",
+        state.costs.map(([name, cost]) => [name, cost.title]),
+        state.cost,
+        (cost) => state.set({ cost }),
+      ),
+      select(
+        "By",
+        [
+          ["block", "block"],
+          ["kind", "kind"],
+        ],
+        this.by,
+        (by) => ((this.by = by), this.draw()),
+      ),
     ];
     const { element, body, lead } = section("where", "Where it goes", " ", tools);
     Object.assign(this, { element, lead });
@@ -34,14 +47,29 @@ export class Treemap {
     const height = Math.round(Math.min(460, Math.max(280, width * 0.42)));
     this.drawn = this.svg.clientWidth;
     const total = now.layers.reduce((sum, layer) => sum + of(layer), 0);
-    this.lead.textContent = total ? `${title}, ${write(total)} in all. A click selects the layer everywhere.` : `${title}: none here.`;
+    this.lead.textContent = total
+      ? `${title}, ${write(total)} in all. A click selects the layer everywhere.`
+      : `${title}: none here.`;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.setProperty("height", `${height}px`);
-    const root = d3.hierarchy({ name: "", children: this.groups(now.layers, of) }, (item) => item.children).sum((item) => item.value ?? 0);
+    const root = d3
+      .hierarchy({ name: "", children: this.groups(now.layers, of) }, (item) => item.children)
+      .sum((item) => item.value ?? 0);
     root.sort((a, b) => b.value - a.value);
-    d3.treemap().size([width, height]).paddingOuter(2).paddingTop((node) => (node.depth === 1 && node.x1 - node.x0 > 46 ? 18 : 2)).paddingInner(1).round(true)(root);
+    d3
+      .treemap()
+      .size([width, height])
+      .paddingOuter(2)
+      .paddingTop((node) => (node.depth === 1 && node.x1 - node.x0 > 46 ? 18 : 2))
+      .paddingInner(1)
+      .round(true)(root);
     const blocks = (root.children ?? []).filter((node) => node.value).map((node) => this.block(node));
-    this.svg.replaceChildren(...blocks, ...(root.children ?? []).flatMap((node) => (node.children ?? []).filter((leaf) => leaf.value)).map((leaf) => this.leaf(leaf, total, write)));
+    this.svg.replaceChildren(
+      ...blocks,
+      ...(root.children ?? [])
+        .flatMap((node) => (node.children ?? []).filter((leaf) => leaf.value))
+        .map((leaf) => this.leaf(leaf, total, write)),
+    );
   }
 
   groups(layers, of) {
@@ -69,13 +97,23 @@ export class Treemap {
     const own = this.by === "kind" ? layer.name : layer.name.split(".").slice(1).join(".") || layer.name;
     const name = `${layer.name}: ${write(value)}, ${percent(value / total)}`;
     const large = width > 40 && height > 26;
-    const group = s("g", {
-      class: `leaf k-${family(layer.kind)}${chosen ? " selected" : ""}`, role: "button", tabindex: large ? 0 : -1, "aria-label": name, "aria-pressed": String(chosen),
-      onclick: () => this.state.select(layer.name),
-      onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
-    }, s("rect", { x: x0, y: y0, width, height, rx: 2 }));
+    const group = s(
+      "g",
+      {
+        class: `leaf k-${family(layer.kind)}${chosen ? " selected" : ""}`,
+        role: "button",
+        tabindex: large ? 0 : -1,
+        "aria-label": name,
+        "aria-pressed": String(chosen),
+        onclick: () => this.state.select(layer.name),
+        onkeydown: (event) =>
+          ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
+      },
+      s("rect", { x: x0, y: y0, width, height, rx: 2 }),
+    );
     if (width > 34 && height > 17) group.append(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
-    if (width > 40 && height > 32) group.append(label(percent(value / total), x0 + 5, y0 + 27, width - 8, "leaf-share number"));
+    if (width > 40 && height > 32)
+      group.append(label(percent(value / total), x0 + 5, y0 + 27, width - 8, "leaf-share number"));
     return tipOn(group, () => [layer.name, [layer.kind, write(value)], ["share", percent(value / total)]]);
   }
 }
@@ -88,5 +126,9 @@ export function label(text, x, y, width, kind) {
 }
 
 export function legend(families = Object.keys(FAMILY_NAMES)) {
-  return h("ul", { class: "legend", "aria-label": "Colours" }, families.map((name) => h("li", {}, h("span", { class: `dot k-${name}` }), FAMILY_NAMES[name])));
+  return h(
+    "ul",
+    { class: "legend", "aria-label": "Colours" },
+    families.map((name) => h("li", {}, h("span", { class: `dot k-${name}` }), FAMILY_NAMES[name])),
+  );
 }

@@ -26,12 +26,16 @@ export class Variants {
       if (name.startsWith("seconds:")) found[name] = { title: `Predicted time, ${name.slice(8)}`, write: seconds };
     }
     found.measured = { title: "Measured time", write: seconds };
-    return Object.fromEntries(Object.entries(found).filter(([name]) => this.columns[name].some((value) => !Number.isNaN(value))));
+    return Object.fromEntries(
+      Object.entries(found).filter(([name]) => this.columns[name].some((value) => !Number.isNaN(value))),
+    );
   }
 
   // The search's limits by column; a least accuracy is one too.
   columnsOf(limits) {
-    const times = Object.keys(this.columns).find((name) => name === "measured" && name in this.axes) ?? Object.keys(this.axes).find((name) => name.startsWith("seconds:"));
+    const times =
+      Object.keys(this.columns).find((name) => name === "measured" && name in this.axes) ??
+      Object.keys(this.axes).find((name) => name.startsWith("seconds:"));
     return Object.entries(limits).flatMap(([name, value]) => {
       if (name === "latency_ms") return times ? [[times, value * 1e-3]] : [];
       return [[name === "min_accuracy" ? "accuracy" : name, value]];
@@ -51,7 +55,10 @@ export class Variants {
     const key = `${name} ${factor}`;
     if (!this.scaled.has(key)) {
       if (this.scaled.size > 12) this.scaled.clear();
-      this.scaled.set(key, Float64Array.from(this.columns[name], (value) => value * factor));
+      this.scaled.set(
+        key,
+        Float64Array.from(this.columns[name], (value) => value * factor),
+      );
     }
     return this.scaled.get(key);
   }
@@ -76,7 +83,8 @@ export class Variants {
     const { spec, found } = this.settings(at);
     const parts = [`α ${plain(found.alpha)}`];
     if (found.resolution) parts.push(`${square(found.resolution)} px`);
-    for (const [name, value] of Object.entries(found)) if (!["alpha", "resolution"].includes(name)) parts.push(`${name} ${plain(value)}`);
+    for (const [name, value] of Object.entries(found))
+      if (!["alpha", "resolution"].includes(name)) parts.push(`${name} ${plain(value)}`);
     return { spec, text: parts.join(", ") };
   }
 
@@ -94,12 +102,24 @@ export class Variants {
   show(at) {
     const { index, found } = this.settings(at);
     const { alpha, resolution, parameters } = this.state.networks[index].knobs;
-    const near = (values, wanted) => values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
-    this.state.turn({
-      alpha: near(alpha.values, found.alpha),
-      resolution: Math.max(0, resolution.values.findIndex((size) => String(size) === String(found.resolution))),
-      parameters: parameters.map((each) => Math.max(0, each.values.findIndex((value) => value === found[each.name]))),
-    }, index);
+    const near = (values, wanted) =>
+      values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
+    this.state.turn(
+      {
+        alpha: near(alpha.values, found.alpha),
+        resolution: Math.max(
+          0,
+          resolution.values.findIndex((size) => String(size) === String(found.resolution)),
+        ),
+        parameters: parameters.map((each) =>
+          Math.max(
+            0,
+            each.values.findIndex((value) => value === found[each.name]),
+          ),
+        ),
+      },
+      index,
+    );
   }
 
   // The places of the front of two axes, the cheapest first.
@@ -128,7 +148,9 @@ export class Variants {
     const [xs, ys] = [this.values(x), this.values(y)];
     const { macs, params } = this.columns;
     const sign = this.axes[y].up ? -1 : 1;
-    const others = this.limits.filter(([name]) => name !== x && this.columns[name]).map(([name, limit]) => [this.columns[name], limit, name === "accuracy"]);
+    const others = this.limits
+      .filter(([name]) => name !== x && this.columns[name])
+      .map(([name, limit]) => [this.columns[name], limit, name === "accuracy"]);
     let best = -1;
     for (let i = 0; i < this.count; i++) {
       if (!(xs[i] <= budget) || ys[i] !== ys[i] || i === without) continue;
@@ -149,7 +171,8 @@ export class Variants {
     const { macs, params, space, peak_activation_bytes: peak } = this.columns;
     const bytes_ = now.totals.peak_activation_bytes / this.factor("peak_activation_bytes");
     for (let i = 0; i < this.count; i++) {
-      if (macs[i] === now.totals.macs && params[i] === now.totals.params && space[i] === active && peak[i] === bytes_) return i;
+      if (macs[i] === now.totals.macs && params[i] === now.totals.params && space[i] === active && peak[i] === bytes_)
+        return i;
     }
     return -1;
   }

@@ -103,3 +103,11 @@ export function download(name, type, text) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
+
+// A dotted name that may break after its dots, and a command line that breaks before its options only.
+export const dotted = (name) => name.split(".").flatMap((part, i) => (i ? [".", h("wbr"), part] : [part]));
+
+export function showCommand(code, command) {
+  const options = command.split(/ (?=--)/);
+  code.replaceChildren(...options.flatMap((option, i) => [i ? " " : "", h("span", { class: "option" }, option)]));
+}

@@ -1,6 +1,6 @@
 // Accuracy against cost: every variant, the front, what is published, and a budget that can be dragged.
 
-import { copy, h, hideTip, s, say, section, select, showTip } from "./dom.js";
+import { copy, h, hideTip, s, say, section, select, showCommand, showTip } from "./dom.js";
 import { accuracy, count, plain, square } from "./format.js";
 import { bottomAxis, leftAxis, logTicks } from "./memory.js";
 import { Variants } from "./variants.js";
@@ -333,7 +333,7 @@ export class Front {
           figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
           interval(variants, best),
         ),
-        h("p", { id: "why" }, this.why(best)),
+        h("p", { id: "why", class: "quiet" }, this.why(best)),
         others.length
           ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`)
           : null,
@@ -354,7 +354,9 @@ export class Front {
   line(id, at) {
     const command = this.variants.command(at);
     const button = h("button", { type: "button", class: "small", onclick: () => copy(command, button) }, "Copy");
-    return h("div", { class: "copyline" }, h("code", { id }, command), button);
+    const code = h("code", { id });
+    showCommand(code, command);
+    return h("div", { class: "copyline" }, code, button);
   }
 
   // Why it won: nothing within the limits is better, by how much it is, and which limit holds it back.
@@ -373,8 +375,10 @@ export class Front {
     );
     const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
     if (second < 0) return first;
+    const { spec: other, text } = variants.describe(second);
+    const spec = this.state.data.front.spaces.length > 1 ? `${other}, ` : "";
     const gap = Math.abs(ys[best] - ys[second]);
-    return `${first} Next: ${variants.describe(second).text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
+    return `${first} Next: ${spec}${text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
   }
 
   near(event) {

@@ -72,12 +72,6 @@ export class Graph {
     return `layer ${layer.name}`;
   }
 
-  // How many open blocks stand in each other, at most, from a block on.
-  deepest(name = "") {
-    const inside = [...this.open].filter((other) => parentOf(other) === name && other !== name);
-    return Math.max(name ? 1 : 0, ...inside.map((other) => (name ? 1 : 0) + this.deepest(other)));
-  }
-
   lay(key) {
     const { now } = this.state;
     this.laid = key;
@@ -85,7 +79,7 @@ export class Graph {
     graph.setGraph({
       rankdir: "TB",
       nodesep: 22,
-      ranksep: 26 + TAB * this.deepest(),
+      ranksep: this.open.size ? 34 : 24,
       marginx: 12,
       marginy: 12,
       ranker: now.layers.length > 300 ? "longest-path" : "network-simplex",
@@ -182,8 +176,7 @@ export class Graph {
 
   frame(name) {
     const { x, y, width, height: own } = this.placed.node(`open ${name}`);
-    const room = TAB * this.deepest(name);
-    const [left, top, height] = [x - width / 2, y - own / 2 - room, own + room];
+    const [left, top, height] = [x - width / 2, y - own / 2 - TAB, own + TAB];
     const close = () => this.toggle(name);
     return s(
       "g",

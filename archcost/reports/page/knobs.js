@@ -1,6 +1,6 @@
 // The knobs: sliders over the values that the tables hold.
 
-import { copy, h, byId, say } from "./dom.js";
+import { copy, h, byId, say, showCommand } from "./dom.js";
 import { count, plain, square } from "./format.js";
 
 export class Knobs {
@@ -235,10 +235,10 @@ export class Knobs {
 
   command() {
     const text = h("code", { id: "command", tabindex: 0 });
-    this.updates.push(() => (text.textContent = this.state.command()));
+    this.updates.push(() => showCommand(text, this.state.command()));
     const button = h(
       "button",
-      { type: "button", class: "small", onclick: () => copy(text.textContent, button) },
+      { type: "button", class: "small", onclick: () => copy(this.state.command(), button) },
       "Copy",
     );
     return h(

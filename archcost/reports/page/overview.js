@@ -1,6 +1,6 @@
 // What the network is, and its totals.
 
-import { byId, h, section, select } from "./dom.js";
+import { byId, dotted, h, section, select } from "./dom.js";
 import { DASH, bytes, count, seconds, short, sizes } from "./format.js";
 
 export class Overview {
@@ -95,7 +95,7 @@ export class Overview {
         totals.peak_activation_bytes,
         bytes(totals.peak_activation_bytes),
         "B",
-        totals.peak_at && `at ${totals.peak_at}`,
+        totals.peak_at && ["at ", dotted(totals.peak_at)],
       ),
     ];
     if (now.counted) {
@@ -149,7 +149,7 @@ export class Overview {
     const { state } = this;
     const convention = state.data.conventions[state.convention];
     this.note.textContent = convention
-      ? `${convention.name} (${convention.of}) counts ${convention.unit}s: ${convention.differs}`
+      ? `${convention.of} counts ${convention.unit}s: ${convention.differs}`
       : "Convention: macs are multiply-adds of convolutions, linear layers and matrix products; flops = 2 × macs. Both of one sample; bytes and times of the batch.";
   }
 

@@ -1,11 +1,12 @@
 // Accuracy against cost: every variant, the front, what is published, and a budget that can be dragged.
 
-import { copy, h, hideTip, s, say, section, select, showCommand, showTip } from "./dom.js";
+import { h, hideTip, s, say, section, select, showTip } from "./dom.js";
 import { accuracy, count, plain, square } from "./format.js";
 import { bottomAxis, leftAxis, logTicks } from "./memory.js";
+import { Budget, EDGE } from "./budget.js";
 import { Variants } from "./variants.js";
+import { Winner } from "./winner.js";
 
-const EDGE = { top: 26, right: 20, bottom: 46, left: 64 };
 const SPACES = 6; // so many colours for the clouds of several specs
 const NEAR = 14; // pixels
 
@@ -32,9 +33,9 @@ export class Front {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.svg = s("svg", { class: "chart front", role: "group", "aria-label": "Variants, the front, and the budget" });
     this.plot = h("div", { class: "plot" }, this.canvas, this.svg);
-    this.card = h("div", { class: "winner", id: "winner", role: "group", "aria-label": "The winner under the budget" });
+    this.card = new Winner(this);
     this.notes = h("div", { class: "quiet notes" });
-    body.append(this.plot, this.legend(), this.card, this.notes);
+    body.append(this.plot, this.legend(), this.card.element, this.notes);
     this.plot.addEventListener("pointermove", (event) => this.point(event));
     this.plot.addEventListener("pointerleave", hideTip);
     this.plot.addEventListener("click", (event) => this.pick(event));
@@ -127,8 +128,9 @@ export class Front {
     this.range = [x0, x1];
     this.edge = variants.front(this.x, this.y);
     const limit = variants.limits.find(([name]) => name === this.x);
-    this.budget ??= Math.min(x1, Math.max(x0, limit ? limit[1] * variants.factor(this.x) : Math.sqrt(x0 * x1)));
-    if (limit && this.budget > x1) this.budget = x1;
+    const own = variants.data.winner;
+    const start = limit ? limit[1] * variants.factor(this.x) : own === null ? Math.sqrt(x0 * x1) : xs[own];
+    this.budget ??= start === start ? Math.min(x1, Math.max(x0, start)) : x1;
     this.cloud(xs, ys);
   }
 
@@ -176,8 +178,9 @@ export class Front {
     const spaces = this.state.data.front.spaces.length;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.setProperty("height", `${height}px`);
-    const handle = this.handle ?? this.grip();
-    this.placeGrip(handle, writeX, titleX);
+    this.grip ??= new Budget(this);
+    this.grip.draw(variants.axes[this.x]);
+    const handle = this.grip.element;
     const keep = handle.parentNode === this.svg;
     const rest = [
       leftAxis(sy, width - EDGE.right, EDGE.left, up ? sy.ticks(6) : logTicks(sy, 5), (tick) =>
@@ -208,81 +211,7 @@ export class Front {
       for (const child of [...this.svg.children]) if (child !== handle) child.remove();
       handle.before(...rest);
     } else this.svg.replaceChildren(...rest, handle);
-    this.tell();
-  }
-
-  grip() {
-    const line = s("line", { class: "budget-line" });
-    const knob = s("rect", { class: "budget-knob", width: 14, height: 26, rx: 7 });
-    const text = s("text", { class: "budget-name" });
-    const wide = s("rect", { class: "budget-wide", width: 24 });
-    const handle = s(
-      "g",
-      {
-        class: "budget",
-        role: "slider",
-        tabindex: 0,
-        "aria-label": "Budget",
-        "aria-orientation": "horizontal",
-        id: "budget",
-      },
-      line,
-      wide,
-      knob,
-      text,
-    );
-    handle.addEventListener("pointerdown", (event) => {
-      handle.setPointerCapture(event.pointerId);
-      this.dragging = true;
-      handle.focus({ preventScroll: true });
-      event.preventDefault();
-    });
-    handle.addEventListener("pointermove", (event) => {
-      if (!this.dragging) return;
-      this.setBudget(this.sx.invert(event.clientX - this.svg.getBoundingClientRect().left));
-      event.stopPropagation();
-    });
-    for (const end of ["pointerup", "pointercancel"])
-      handle.addEventListener(end, () => setTimeout(() => (this.dragging = false)));
-    handle.addEventListener("click", (event) => event.stopPropagation());
-    handle.addEventListener("keydown", (event) => {
-      const [low, high] = this.range;
-      const step = (high / low) ** 0.01;
-      const moves = {
-        ArrowRight: this.budget * step,
-        ArrowUp: this.budget * step,
-        ArrowLeft: this.budget / step,
-        ArrowDown: this.budget / step,
-        PageUp: this.budget * step ** 10,
-        PageDown: this.budget / step ** 10,
-        Home: low,
-        End: high,
-      };
-      if (!(event.key in moves)) return;
-      event.preventDefault();
-      this.setBudget(moves[event.key]);
-    });
-    return (this.handle = handle);
-  }
-
-  placeGrip(handle, write, title) {
-    const [line, wide, knob, text] = handle.children;
-    const x = this.sx(this.budget);
-    const bottom = this.height - EDGE.bottom;
-    const put = (element, values) =>
-      Object.entries(values).forEach(([name, value]) => element.setAttribute(name, value));
-    put(line, { x1: x, x2: x, y1: EDGE.top, y2: bottom });
-    put(wide, { x: x - 12, y: EDGE.top, height: bottom - EDGE.top });
-    put(knob, { x: x - 7, y: bottom - 30 });
-    const right = x > this.width * 0.7;
-    put(text, { x: x + (right ? -12 : 12), y: bottom - 12, class: `budget-name${right ? " end" : ""}` });
-    text.textContent = `budget ${write(this.budget)}`;
-    put(handle, {
-      "aria-valuemin": this.range[0],
-      "aria-valuemax": this.range[1],
-      "aria-valuenow": this.budget,
-      "aria-valuetext": `${write(this.budget)}, ${title}`,
-    });
+    this.card.draw();
   }
 
   setBudget(value) {
@@ -290,95 +219,6 @@ export class Front {
     this.budget = Math.min(high, Math.max(low, value));
     this.overlay();
     if (this.best >= 0) say(`Winner: ${this.variants.describe(this.best).text}`);
-  }
-
-  // The card of the winner.
-  tell() {
-    const { variants, best } = this;
-    if (best < 0)
-      return void this.card.replaceChildren(
-        h("p", { id: "winner-name" }, "No variant keeps to this budget and to the search's limits."),
-      );
-    const { spec, text } = variants.describe(best);
-    const figures = Object.entries(variants.axes).map(([name, axis]) => [
-      axis.title,
-      axis.write(variants.values(name)[best]),
-    ]);
-    const others = variants.limits
-      .filter(([name]) => name !== this.x && variants.axes[name])
-      .map(
-        ([name, limit]) =>
-          `${variants.axes[name].title} ${name === "accuracy" ? "≥" : "≤"} ${variants.axes[name].write(limit)}`,
-      );
-    this.card.replaceChildren(
-      ...[
-        h(
-          "div",
-          { class: "winner-head" },
-          h(
-            "div",
-            {},
-            h(
-              "div",
-              { class: "tile-name" },
-              `Wins at ${variants.axes[this.x].title.toLowerCase()} ≤ ${variants.axes[this.x].write(this.budget)}`,
-            ),
-            h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`),
-          ),
-          h("button", { type: "button", id: "set-winner", onclick: () => variants.show(best) }, "Set the knobs to it"),
-        ),
-        h(
-          "dl",
-          { class: "facts" },
-          figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
-          interval(variants, best),
-        ),
-        h("p", { id: "why", class: "quiet" }, this.why(best)),
-        others.length
-          ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`)
-          : null,
-        this.line("winner-command", best),
-        this.picked >= 0 &&
-          this.picked !== best &&
-          h(
-            "p",
-            { class: "picked-name" },
-            `Picked: ${variants.describe(this.picked).spec}, ${variants.describe(this.picked).text}`,
-          ),
-        this.picked >= 0 && this.picked !== best && this.line("picked-command", this.picked),
-      ].filter(Boolean),
-    );
-  }
-
-  // A variant's command line, to copy.
-  line(id, at) {
-    const command = this.variants.command(at);
-    const button = h("button", { type: "button", class: "small", onclick: () => copy(command, button) }, "Copy");
-    const code = h("code", { id });
-    showCommand(code, command);
-    return h("div", { class: "copyline" }, code, button);
-  }
-
-  // Why it won: nothing within the limits is better, by how much it is, and which limit holds it back.
-  why(best) {
-    const { variants } = this;
-    const { write, up } = variants.axes[this.y];
-    const ys = variants.values(this.y);
-    const second = variants.winner(this.x, this.y, this.budget, best);
-    const used = [
-      [this.x, this.budget],
-      ...variants.limits.filter(([name]) => name !== this.x && name !== "accuracy" && variants.axes[name]),
-    ];
-    const shares = used.map(
-      ([name, limit]) =>
-        `${((100 * variants.values(name)[best]) / limit).toFixed(1)} % of the ${variants.axes[name].title.toLowerCase()}`,
-    );
-    const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
-    if (second < 0) return first;
-    const { spec: other, text } = variants.describe(second);
-    const spec = this.state.data.front.spaces.length > 1 ? `${other}, ` : "";
-    const gap = Math.abs(ys[best] - ys[second]);
-    return `${first} Next: ${spec}${text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
   }
 
   near(event) {
@@ -440,17 +280,4 @@ export class Front {
     this.variants.show(variant);
     say(`The knobs are set to ${this.variants.describe(variant).text}`);
   }
-}
-
-function interval(variants, at) {
-  const [low, high, known] = ["accuracy_low", "accuracy_high", "published"].map((name) => variants.columns[name][at]);
-  if (known === known) return h("div", {}, h("dt", {}, "Accuracy is"), h("dd", {}, "published"));
-  return low === low
-    ? h(
-        "div",
-        {},
-        h("dt", {}, "Accuracy, 80 % interval"),
-        h("dd", { class: "number" }, `${accuracy(low)} … ${accuracy(high)}`),
-      )
-    : null;
 }

@@ -3,6 +3,7 @@
 import { h, s, section, tipOn } from "./dom.js";
 import { percent, sizes } from "./format.js";
 import { COSTS } from "./state.js";
+import { blocksOf } from "./tree.js";
 import { label } from "./treemap.js";
 
 const NODE = { width: 168, height: 38 };
@@ -45,7 +46,7 @@ export class Graph {
   }
 
   all() {
-    const blocks = blocksIn(this.state.now.layers);
+    const blocks = blocksOf(this.state.now.layers);
     this.open = this.open.size ? new Set() : new Set(blocks);
     if (this.open.size && this.state.now.layers.length + blocks.size > MANY)
       this.open = new Set([...blocks].filter((name) => !name.includes(".")).slice(0, 12));
@@ -254,11 +255,3 @@ export class Graph {
 }
 
 const parentOf = (name) => (name.includes(".") ? name.slice(0, name.lastIndexOf(".")) : "");
-
-function blocksIn(layers) {
-  const found = new Set();
-  for (const { block } of layers) {
-    for (let name = block ?? ""; name; name = parentOf(name)) found.add(name);
-  }
-  return found;
-}

@@ -1,37 +1,12 @@
 // The table of all layers: a tree of blocks, or a flat list; sorted, filtered, and drawn as far as it is in view.
 
-import { DASH, bytes, count, percent, ratio, seconds, sizes } from "./format.js";
+import { COLUMNS, csvOf } from "./columns.js";
+import { DASH, bytes, count, seconds, sizes } from "./format.js";
 import { download, h, hideTip, say, section, showTip } from "./dom.js";
+import { blocksOf, treeOf } from "./tree.js";
 
 const ROW = 30;
 const WHOLE = 160; // so many rows are drawn without a window
-
-const sumOf = (name) => (layers) => layers.reduce((total, layer) => total + (layer[name] ?? 0), 0);
-const someOf = (name) => (layers) => (layers.some((layer) => layer[name] !== null) ? sumOf(name)(layers) : null);
-
-// title, value of a layer, value of a group, text, whether a bar stands in the cell
-const COLUMNS = [
-  { key: "name", title: "Layer", text: true },
-  { key: "kind", title: "Kind", text: true },
-  { key: "window", title: "Kernel/stride", text: true },
-  { key: "output", title: "Output", text: true },
-  { key: "macs", title: "Macs", group: sumOf("macs"), write: count, bar: true },
-  { key: "share", title: "Share", group: sumOf("share"), write: percent },
-  { key: "counted", title: "Counted", group: someOf("counted"), write: count, only: (state) => state.convention >= 0 },
-  { key: "params", title: "Params", group: sumOf("params"), write: count, bar: true },
-  { key: "activation_bytes", title: "Activations, B", group: sumOf("activation_bytes"), write: count, bar: true },
-  { key: "bytes_moved", title: "Moved, B", group: sumOf("bytes_moved"), write: count },
-  { key: "intensity", title: "Flops/B", group: null, write: ratio },
-  {
-    key: "seconds",
-    title: "Time",
-    group: someOf("seconds"),
-    write: seconds,
-    bar: true,
-    only: (state) => state.page.devices.length > 0,
-  },
-  { key: "bound", title: "Bound by", text: true, only: (state) => state.page.devices.length > 0 },
-];
 
 export class Layers {
   constructor(state) {
@@ -206,22 +181,7 @@ export class Layers {
 
   // Blocks with what is in them, as rows; of closed ones the block alone.
   tree(layers) {
-    const root = { children: [], byName: new Map(), layers: [] };
-    for (const layer of layers) {
-      const path = layer.block ? layer.block.split(".") : [];
-      let at = root;
-      path.forEach((part, i) => {
-        if (!at.byName.has(part)) {
-          const name = path.slice(0, i + 1).join(".");
-          const block = { name, label: part, children: [], byName: new Map(), layers: [] };
-          at.byName.set(part, block);
-          at.children.push(block);
-        }
-        at = at.byName.get(part);
-        at.layers.push(layer);
-      });
-      at.children.push({ layer, layers: [layer] });
-    }
+    const root = treeOf(layers);
     const rows = [];
     const walk = (children, depth) => {
       for (const item of this.sorted(children)) {
@@ -405,75 +365,8 @@ export class Layers {
     ];
   }
 
-  // The same columns as `archcost analyze --format csv`.
   save() {
-    const { now, network } = this.state;
-    const pair = (values) => (values ? values.join("x") : "");
-    const device = this.state.time;
-    const names = [
-      "name",
-      "kind",
-      "block",
-      "kernel",
-      "stride",
-      "groups",
-      "input_shapes",
-      "output_shape",
-      "macs",
-      "params",
-      "buffers",
-      "activation_elements",
-      "activation_bytes",
-      "bytes_moved",
-      "intensity",
-      "share",
-      "formula",
-    ];
-    if (now.counted) names.push("counted");
-    if (device) names.push("predicted_ms", "bound");
-    const rows = now.layers.map((layer) => {
-      const cells = [
-        layer.name,
-        layer.kind,
-        layer.block ?? "",
-        pair(layer.kernel),
-        pair(layer.stride),
-        layer.groups ?? "",
-        layer.inputs.map(pair).join(" "),
-        pair(layer.output),
-        layer.macs,
-        layer.params,
-        layer.buffers,
-        layer.activation_elements,
-        layer.activation_bytes,
-        layer.bytes_moved,
-        layer.intensity ?? "",
-        layer.share,
-        network.formula(layer),
-      ];
-      if (now.counted) cells.push(layer.counted ?? "");
-      if (device) cells.push(layer.seconds === null ? "" : layer.seconds * 1e3, layer.bound);
-      return cells.map(cell).join(",");
-    });
-    download(
-      `${network.name.replace(/[^\w.-]+/g, "_") || "layers"}.csv`,
-      "text/csv",
-      `${[names.join(","), ...rows].join("\n")}\n`,
-    );
+    const { network } = this.state;
+    download(`${network.name.replace(/[^\w.-]+/g, "_") || "layers"}.csv`, "text/csv", csvOf(this.state));
   }
-}
-
-// A text that a spreadsheet would take for a formula gets a quote before it.
-function cell(value) {
-  const text = typeof value === "string" && /^[=+\-@]/.test(value) ? `'${value}` : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function blocksOf(layers) {
-  const found = new Set();
-  for (const { block } of layers) {
-    const path = block ? block.split(".") : [];
-    path.forEach((_, i) => found.add(path.slice(0, i + 1).join(".")));
-  }
-  return found;
 }

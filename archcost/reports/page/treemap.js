@@ -93,6 +93,9 @@ export class Treemap {
     const { x0, y0, x1, y1 } = node;
     const { layer, value } = node.data;
     const [width, height] = [x1 - x0, y1 - y0];
+    if (width < 3 || height < 3) {
+      return s("g", { class: `leaf k-${family(layer.kind)}` }, s("rect", { x: x0, y: y0, width, height }));
+    }
     const chosen = layer.name === this.state.selected;
     const own = this.by === "kind" ? layer.name : layer.name.split(".").slice(1).join(".") || layer.name;
     const name = `${layer.name}: ${write(value)}, ${percent(value / total)}`;

@@ -190,3 +190,10 @@ def test_measured_times_and_own_accuracies_of_a_result(browser: Any, found: Path
         assert "have no known accuracy" in opened.page.inner_text("#front .lead")
         assert "Measured time" in opened.page.locator("#front select").first.inner_text()
         assert opened.messages == []
+
+
+def test_without_known_accuracies_cost_stands_against_cost(browser: Any, pages: Any) -> None:
+    with Opened(browser, pages("resnet18")) as opened:
+        assert opened.run(f"() => {PART}.y") == "peak_activation_bytes"
+        assert opened.run(f"() => {PART}.edge.length") > 0
+        assert opened.messages == []

@@ -222,9 +222,8 @@ def test_all_by_keyboard(v1: Opened) -> None:
     assert page.locator(".frame").count() == 1
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_serious_finding_of_axe(browser: Any, pages: Any, dark: bool, width: int) -> None:
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_no_serious_finding_of_axe(browser: Any, pages: Any, width: int, dark: bool) -> None:
     axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     path = pages(("mobilenetv1", "mobilenetv2"), device=DEVICE)
     with Opened(browser, path, width=width, dark=dark) as opened:

@@ -9,7 +9,9 @@ function built(element, attributes, children) {
     else if (name === "style") Object.entries(value).forEach(([key, each]) => element.style.setProperty(key, each));
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

@@ -8,6 +8,7 @@ import { Variants } from "./variants.js";
 import { Winner } from "./winner.js";
 
 const SPACES = 6; // so many colours for the clouds of several specs
+const FEWEST = 5; // known accuracies for which the front is of accuracy, unless a search was
 const NEAR = 14; // pixels
 
 export class Front {
@@ -16,7 +17,9 @@ export class Front {
     this.variants = new Variants(state);
     const names = Object.keys(this.variants.axes);
     const options = names.map((name) => [name, this.variants.axes[name].title]);
-    this.y = names.includes("accuracy") ? "accuracy" : "peak_activation_bytes";
+    this.y =
+      this.variants.known("accuracy") >= FEWEST || state.data.front.origin ? "accuracy" : "peak_activation_bytes";
+    if (!names.includes(this.y)) this.y = "peak_activation_bytes";
     this.x =
       this.variants.limits.map(([name]) => name).find((name) => name !== this.y && names.includes(name)) ?? "macs";
     const tools = [

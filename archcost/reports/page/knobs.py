@@ -102,7 +102,8 @@ def _resolution(document: Document, settings: Settings, given: Iterable[Any] | N
     if reason:
         return Knob([own], 0, reason)
     if given is None:
-        sizes: list[Any] = [_scaled(own, height) for height in _heights(int(own[0]))]
+        native = settle(document).resolution or own
+        sizes: list[Any] = [_scaled(native, height) for height in _heights(int(native[0]))]
     else:
         sizes = [settle(document, resolution=value).resolution for value in given]
     return _ordered([*sizes, *(size for size in extra if size is not None), own], own, lambda size: size)

@@ -3,6 +3,7 @@
 import { COLUMNS, csvOf } from "./columns.js";
 import { DASH, bytes, count, seconds, sizes } from "./format.js";
 import { download, h, hideTip, say, section, showTip } from "./dom.js";
+import { family } from "./state.js";
 import { blocksOf, treeOf } from "./tree.js";
 
 const ROW = 30;
@@ -270,7 +271,7 @@ export class Layers {
                 },
                 open ? "▾" : "▸",
               ),
-            layer && h("span", { class: `dot k-${this.state.family(layer.kind)}`, "aria-hidden": "true" }),
+            layer && h("span", { class: `dot k-${family(layer)}`, "aria-hidden": "true" }),
             name,
             !layer && h("span", { class: "quiet" }, `  ${item.layers.length}`),
           );

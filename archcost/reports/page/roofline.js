@@ -103,7 +103,7 @@ export class Roofline {
   dot({ layer, own, x: byByte, y: bySecond }, x, y, many) {
     const chosen = layer.name === this.state.selected;
     const dot = s("circle", {
-      class: `dot-mark k-${family(layer.kind)}${chosen ? " selected" : ""}`,
+      class: `dot-mark k-${family(layer)}${chosen ? " selected" : ""}`,
       cx: x(byByte),
       cy: y(bySecond),
       r: chosen ? 8 : 5.5,

@@ -107,10 +107,6 @@ export class State {
     return runsOf(this.network, this.knobs[this.active]);
   }
 
-  family(kind) {
-    return family(kind);
-  }
-
   select(name) {
     this.set({ selected: this.selected === name ? null : name });
   }
@@ -170,7 +166,10 @@ const FAMILIES = {
   global_avg_pool: "pool",
 };
 
-export function family(kind) {
+// A layer's family: a convolution's is that of what it does, whatever it is called.
+export function family({ kind, kernel, groups, inputs }) {
+  if (kind === "conv" && groups > 1 && groups === inputs[0][0]) return "depthwise";
+  if (kind === "conv" && kernel.every((size) => size === 1)) return "pointwise";
   if (FAMILIES[kind]) return FAMILIES[kind];
   if (kind.includes("norm")) return "norm";
   if (kind.includes("pool")) return "pool";

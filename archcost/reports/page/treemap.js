@@ -3,6 +3,7 @@
 import { h, s, section, select, tipOn } from "./dom.js";
 import { percent } from "./format.js";
 import { COSTS, FAMILY_NAMES, family } from "./state.js";
+import { treeOf } from "./tree.js";
 
 export class Treemap {
   constructor(state) {
@@ -53,57 +54,56 @@ export class Treemap {
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.setProperty("height", `${height}px`);
     const root = d3
-      .hierarchy({ name: "", children: this.groups(now.layers, of) }, (item) => item.children)
-      .sum((item) => item.value ?? 0);
+      .hierarchy(this.groups(now.layers), (item) => item.children)
+      .sum((item) => (item.layer ? of(item.layer) : 0));
     root.sort((a, b) => b.value - a.value);
     d3
       .treemap()
       .size([width, height])
       .paddingOuter(2)
-      .paddingTop((node) => (node.depth === 1 && node.x1 - node.x0 > 46 ? 18 : 2))
+      .paddingTop((node) => (node.depth && named(node) ? 18 : 2))
       .paddingInner(1)
       .round(true)(root);
-    const blocks = (root.children ?? []).filter((node) => node.value).map((node) => this.block(node));
+    const drawn = root.descendants().filter((node) => node.depth && node.value);
     this.svg.replaceChildren(
-      ...blocks,
-      ...(root.children ?? [])
-        .flatMap((node) => (node.children ?? []).filter((leaf) => leaf.value))
-        .map((leaf) => this.leaf(leaf, total, write)),
+      ...drawn.map((node) => (node.children ? this.block(node) : this.leaf(node, total, write))),
     );
   }
 
-  groups(layers, of) {
-    const found = new Map();
-    for (const layer of layers) {
-      const name = this.by === "kind" ? layer.kind : (layer.block ?? layer.name).split(".")[0];
-      if (!found.has(name)) found.set(name, []);
-      found.get(name).push({ name: layer.name, layer, value: of(layer) });
-    }
-    return [...found].map(([name, children]) => ({ name, children }));
+  // Blocks within blocks; or the kinds of operators.
+  groups(layers) {
+    if (this.by === "block") return treeOf(layers);
+    const kinds = d3.group(layers, (layer) => layer.kind);
+    return { children: [...kinds].map(([label, own]) => ({ label, children: own.map((layer) => ({ layer })) })) };
   }
 
   block(node) {
     const { x0, y0, x1, y1 } = node;
-    const group = s("g", {}, s("rect", { class: "block", x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3 }));
-    if (x1 - x0 > 46 && y1 - y0 > 20) group.append(label(node.data.name, x0 + 5, y0 + 13, x1 - x0 - 8, "block-name"));
+    const group = s(
+      "g",
+      {},
+      s("rect", { class: `block depth-${node.depth % 2}`, x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3 }),
+    );
+    if (named(node)) group.append(label(node.data.label, x0 + 5, y0 + 13, x1 - x0 - 8, "block-name"));
     return group;
   }
 
   leaf(node, total, write) {
     const { x0, y0, x1, y1 } = node;
-    const { layer, value } = node.data;
+    const { value } = node;
+    const { layer } = node.data;
     const [width, height] = [x1 - x0, y1 - y0];
     if (width < 3 || height < 3) {
-      return s("g", { class: `leaf k-${family(layer.kind)}` }, s("rect", { x: x0, y: y0, width, height }));
+      return s("g", { class: `leaf k-${family(layer)}` }, s("rect", { x: x0, y: y0, width, height }));
     }
     const chosen = layer.name === this.state.selected;
-    const own = this.by === "kind" ? layer.name : layer.name.split(".").slice(1).join(".") || layer.name;
+    const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
     const name = `${layer.name}: ${write(value)}, ${percent(value / total)}`;
     const large = width > 40 && height > 26;
     const group = s(
       "g",
       {
-        class: `leaf k-${family(layer.kind)}${chosen ? " selected" : ""}`,
+        class: `leaf k-${family(layer)}${chosen ? " selected" : ""}`,
         role: "button",
         tabindex: large ? 0 : -1,
         "aria-label": name,
@@ -120,6 +120,10 @@ export class Treemap {
     return tipOn(group, () => [layer.name, [layer.kind, write(value)], ["share", percent(value / total)]]);
   }
 }
+
+// Whether a block has room for its name.
+const named = ({ x0, x1, y0, y1, depth }) =>
+  depth <= 2 && x1 - x0 > (depth > 1 ? 64 : 46) && y1 - y0 > (depth > 1 ? 44 : 20);
 
 // A text that keeps to a width; about 6.4 pixels a letter.
 export function label(text, x, y, width, kind) {

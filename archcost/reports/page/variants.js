@@ -31,6 +31,11 @@ export class Variants {
     );
   }
 
+  // Of how many variants a figure is known.
+  known(name) {
+    return this.columns[name].reduce((found, value) => found + !Number.isNaN(value), 0);
+  }
+
   // The search's limits by column; a least accuracy is one too.
   columnsOf(limits) {
     const times =

@@ -197,3 +197,15 @@ def test_without_known_accuracies_cost_stands_against_cost(browser: Any, pages: 
         assert opened.run(f"() => {PART}.y") == "peak_activation_bytes"
         assert opened.run(f"() => {PART}.edge.length") > 0
         assert opened.messages == []
+
+
+def test_of_more_variants_than_a_page_holds_those_that_the_search_named(browser: Any, tmp_path: Path) -> None:
+    search = archcost.find(["mobilenetv1"], budget="300M", alpha="0.25:1:0.0001", resolution="128:224:1")
+    (tmp_path / "result.json").write_text(json.dumps(search.to_dict()))
+    path = tmp_path / "many.html"
+    path.write_text(report(tmp_path, device="pixel3-cpu"), encoding="utf-8")
+    with Opened(browser, path) as opened:
+        assert "that the search named" in opened.page.inner_text("#front .lead")
+        row, winner = best(opened), search.winner
+        assert (row["alpha"], row["resolution"]) == (winner["alpha"], winner["resolution"])
+        assert opened.messages == []

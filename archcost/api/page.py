@@ -40,7 +40,7 @@ def report(
     from archcost.api.devices import need_device
     from archcost.latency.profile import find
     from archcost.reports.page import networks
-    from archcost.reports.page.front import Found, front
+    from archcost.reports.page.front import Found, axes_of, front
     from archcost.reports.page.page import html
 
     mode = mode or ""
@@ -66,7 +66,7 @@ def report(
     question = _question(specs, models, axes, start.batch, dtype, inplace, found)
     subjects = []
     for spec, model, space in zip(specs, models, question.spaces if question else [None] * len(models), strict=True):
-        beside = [(space.alphas, space.resolutions)] if space is not None else []
+        beside = [] if space is None else [axes_of(question, space, found)]
         began = found.winner if found.winner is not None and found.winner.get("spec") == spec else None
         subjects.append(
             _subject(spec, model, began, _values(alpha, "alpha"), _values(resolution, "resolution"), beside)
@@ -128,6 +128,7 @@ def _question(
     """What the front is drawn of: the spaces of all specs; None where one of them has none to speak of."""
     from archcost.accuracy import model as published
     from archcost.api.question import space_of
+    from archcost.reports.page.front import MOST
     from archcost.search.constraints import Constraints
     from archcost.search.enumeration import Scale
     from archcost.search.question import Question
@@ -141,6 +142,8 @@ def _question(
             if found.rows:
                 raise
             return None  # a size or a width that cannot be set: there is one variant, and no front
+    if not found.rows and sum(map(len, spaces)) > MOST:
+        return None
     known = [published.of(model.document, "int8" if dtype == "int8" else "float32") for model in models]
     if found.origin and found.statements != [each.statement for each in known]:
         known = [published.from_points(model.document, [], "") for model in models]

@@ -1,8 +1,8 @@
 """How quick pages are in chromium: python tests/benchmarks/pages.py
 
 Rows of a Markdown table: bytes, seconds until the page is ready, and milliseconds of a knob's move with what is in view
-drawn and laid out: the median of 18 moves of α and resolution with the overview in view, and with the section that takes
-longest; of the budget, the longest of 20.
+drawn and laid out: the median of 18 moves of α and resolution with the overview in view, and with the section that
+takes longest; of the budget, the longest of 20.
 """
 
 from __future__ import annotations

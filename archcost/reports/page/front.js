@@ -93,7 +93,10 @@ export class Front {
       front.batch !== state.batch || front.dtype !== state.dtype
         ? ` Times are for batch ${front.batch} in ${front.dtype}.`
         : "";
-    this.lead.textContent = `${count(front.count)} distinct networks among ${count(front.size)} variants.${unknown}${still} Drag the budget, or click a point to set the knobs to it.`;
+    const which = front.whole
+      ? `${count(front.count)} distinct networks among ${count(front.size)} variants.`
+      : `${count(front.count)} networks that the search named, of ${count(front.size)} variants.`;
+    this.lead.textContent = `${which}${unknown}${still} Drag the budget, or click a point to set the knobs to it.`;
     this.notes.replaceChildren(...front.statements.map((statement) => h("p", {}, statement)));
   }
 

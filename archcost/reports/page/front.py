@@ -6,6 +6,7 @@ import base64
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from archcost.errors import ArchcostError, SpecError
 from archcost.graph import build
 from archcost.latency.prediction import Predictor
 from archcost.search.candidates import Candidates, joined
-from archcost.search.enumeration import candidates_of
+from archcost.search.enumeration import COSTS, candidates_of
 from archcost.search.question import Question
 from archcost.search.space import Space
 from archcost.spec.settings import settle
@@ -53,21 +54,22 @@ class Found:
 def front(question: Question, predictors: Sequence[Predictor], found: Found) -> dict[str, Any]:
     """Columns over all variants, the spaces that they are numbered in, and the published points.
 
-    Raises ArchcostError for more variants than a page is drawn for.
+    Of more variants than a page is drawn for, those that the search's result names.
     """
     size = sum(map(len, question.spaces))
-    if size > MOST:
-        raise ArchcostError(
-            f"a space of {size:,} variants; a page shows {MOST:,}: give --alpha and --resolution in larger steps"
-        )
-    table = _candidates(question)
+    whole = size <= MOST
+    table = _candidates(question) if whole else _listed(question, found)
     columns = {name: getattr(table, name) for name in COLUMNS}
     for predictor in predictors:
-        columns[f"seconds:{predictor.profile.name}"] = _candidates(replace(question, predictor=predictor)).seconds
+        times = (
+            _candidates(replace(question, predictor=predictor)).seconds if whole else _timed(question, table, predictor)
+        )
+        columns[f"seconds:{predictor.profile.name}"] = times
     columns["measured"] = _measured(question, table, found)
     return {
         "count": len(table),
         "size": size,
+        "whole": whole,
         "batch": question.scale.batch,
         "dtype": question.scale.dtype,
         "spaces": [_space(space) for space in question.spaces],
@@ -78,6 +80,15 @@ def front(question: Question, predictors: Sequence[Predictor], found: Found) -> 
         "origin": found.origin,
         "winner": None if found.winner is None else _place(question, table, found.winner),
     }
+
+
+def axes_of(question: Question, space: Space, found: Found) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The α and the resolutions that variants of a space on the page have."""
+    if sum(map(len, question.spaces)) <= MOST:
+        return space.alphas, space.resolutions
+    named = [at for row in found.rows if (at := _numbered(question, row)) is not None]
+    settings = [space.settings(number) for at, number in named if question.spaces[at] is space]
+    return [each.alpha for each in settings], [each.resolution for each in settings]
 
 
 def _candidates(question: Question) -> Candidates:
@@ -92,6 +103,40 @@ def _candidates(question: Question) -> Candidates:
     if not tables:
         raise errors[0]
     return joined(tables).unique()
+
+
+def _listed(question: Question, found: Found) -> Candidates:
+    """The networks that a search's result names, as a table; each once."""
+    rows: dict[tuple[int, int], Mapping[str, Any]] = {}
+    for row in found.rows:
+        at = _numbered(question, row)
+        if at is not None:
+            rows.setdefault(at, row)
+    numbers = sorted(rows)
+
+    def column(name: str) -> Any:
+        return np.array([np.nan if rows[at].get(name) is None else rows[at][name] for at in numbers], float)
+
+    unknown = np.full(len(numbers), np.nan)
+    return Candidates(
+        space=np.array([at for at, _ in numbers], int),
+        number=np.array([number for _, number in numbers], int),
+        network=np.arange(len(numbers), dtype=np.uint64),
+        **{name: column(name) for name in (*COSTS, "accuracy", "accuracy_low", "accuracy_high", "published")},
+        outside=np.zeros(len(numbers), bool),
+        **dict.fromkeys(("seconds", "seconds_low", "seconds_high", "measured"), unknown),
+    )
+
+
+def _timed(question: Question, table: Candidates, predictor: Predictor) -> Any:
+    """Predicted seconds of a few networks, one by one."""
+    found = []
+    for at, number in zip(table.space.tolist(), table.number.tolist(), strict=True):
+        space = question.spaces[at]
+        found.append(
+            float(predictor.network(build(space.document, space.settings(number)), question.scale.batch).seconds)
+        )
+    return np.array(found, float)
 
 
 def _measured(question: Question, table: Candidates, found: Found) -> Any:
@@ -111,31 +156,32 @@ def _measured(question: Question, table: Candidates, found: Found) -> Any:
 
 def _place(question: Question, table: Candidates, row: Mapping[str, Any]) -> int | None:
     """Where a row of a search's result stands in the table; None where it does not."""
+    found = _numbered(question, row)
+    if found is None:
+        return None
+    rows = np.flatnonzero((table.space == found[0]) & (table.number == found[1]))
+    return int(rows[0]) if len(rows) else None
+
+
+def _numbered(question: Question, row: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The space of a row of a result, and its number there; None where no space has it."""
     for at, space in enumerate(question.spaces):
         if space.name != row.get("spec"):
             continue
+        size, parameters = row.get("resolution"), row.get("parameters")
         try:
-            size = row.get("resolution")
-            chosen = settle(
-                space.document, row.get("alpha"), None, tuple(size) if size else None, row.get("parameters")
-            )
-        except ArchcostError:
-            return None
-        wanted = {**chosen.parameters, "alpha": chosen.alpha, "resolution": chosen.resolution}
-        places = {}
-        for name, values in space.axes.items():
-            same = [i for i, value in enumerate(values) if _same(value, wanted[name])]
-            if not same:
-                return None
-            places[name] = same[0]
-        rows = np.flatnonzero((table.space == at) & (table.number == space.number(places)))
-        if len(rows):
-            return int(rows[0])
+            chosen = settle(space.document, row.get("alpha"), None, tuple(size) if size else None, parameters)
+            wanted = {**chosen.parameters, "alpha": chosen.alpha, "resolution": chosen.resolution}
+            return at, space.number({name: places[str(wanted[name])] for name, places in _axes(space).items()})
+        except (ArchcostError, KeyError):
+            continue
     return None
 
 
-def _same(a: Any, b: Any) -> bool:
-    return a == b if a is None or isinstance(a, tuple) else dims.same(a, b)
+@lru_cache(maxsize=8)
+def _axes(space: Space) -> dict[str, dict[str, int]]:
+    """Of each axis the places of its values, by their text."""
+    return {name: {str(value): at for at, value in enumerate(values)} for name, values in space.axes.items()}
 
 
 def _space(space: Space) -> dict[str, Any]:

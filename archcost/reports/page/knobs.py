@@ -61,6 +61,9 @@ def knobs(
     extra = [*beside]
     alpha = _alpha(document, settings, alphas, [a for each, _ in extra for a in each])
     resolution = _resolution(document, settings, resolutions, [r for _, each in extra for r in each])
+    if len(alpha.values) * len(resolution.values) > CELLS and extra:  # those that must be there, and no others
+        alpha = _alpha(document, settings, alphas or (), [a for each, _ in extra for a in each])
+        resolution = _resolution(document, settings, resolutions or (), [r for _, each in extra for r in each])
     cells = len(alpha.values) * len(resolution.values)
     if cells > CELLS:
         raise ArchcostError(

@@ -62,7 +62,7 @@ def network(subject: Subject, inplace: bool = True) -> dict[str, Any]:
             ],
         },
         "sets": [list(each) for each in knobs.combinations],
-        "largest_batch": max(1, min(LARGEST_BATCH, EXACT // (WIDEST * max(1, tables.largest)))),
+        "largest_batch": max(1, min(LARGEST_BATCH, EXACT // (WIDEST * max(1, tables.most)))),
         **tables.written(),
     }
 

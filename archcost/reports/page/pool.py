@@ -145,12 +145,18 @@ class Encoder:
 
     def equal(self, written: Sum, size: Dim) -> bool:
         """Whether what was written gives a size all over the grid."""
-        there = self.there
-        return bool((self.evaluated(written)[there] == self.grid(size)[there]).all())
+        same = self.evaluated(written) == self.grid(size)
+        return bool(same.all()) or bool((same | ~self.there).all())
+
+    def largest(self, written: Sum) -> int:
+        """The largest magnitude, wherever a network can exist."""
+        found = np.abs(self.evaluated(written))
+        most = int(found.max())
+        return most if most <= EXACT else int(np.broadcast_to(found, self.shape)[self.there].max(initial=0))
 
     def evaluated(self, written: Sum) -> Any:
-        """A sum of products over the whole grid."""
-        total: Any = np.zeros(self.shape, np.int64)
+        """A sum of products, in a shape that broadcasts over the grid."""
+        total: Any = np.zeros((1, 1), np.int64)
         for product in written:
             value: Any = np.ones((1, 1), np.int64)
             for factor in product:

@@ -18,12 +18,14 @@ from archcost.analysis.rows import Part, parts
 from archcost.analysis.terms import TERMS
 from archcost.errors import SpecError
 from archcost.graph import INPUT, Layer, Network
-from archcost.latency.kernels import FUSIONS, MULTIPLYING, Kernel, kernel_of, running
+from archcost.latency.kernels import FUSIONS, Kernel, kernel_of, running
 from archcost.reports.page import times
 from archcost.reports.page.pool import Encoder, Factor, Pool, refuse
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings
 
+ROOM = 64
+"""What the largest figures grow by on a page, at most: coefficients of conventions, and bytes of an element."""
 NOTED = ("macs", "params", "buffers", "in")
 """The figures whose largest value is looked at."""
 
@@ -31,8 +33,8 @@ NOTED = ("macs", "params", "buffers", "in")
 @dataclass(eq=False)
 class Tables:
     """All that a page holds of a spec: vectors, rows of layers that structures share, structures, and for each
-    combination of parameters its structure, by cell of the grid where it depends on that. largest: elements of one
-    sample that are read or written, at most."""
+    combination of parameters its structure, by cell of the grid where it depends on that. elements, macs: of one
+    sample, the sums of the layers' largest in the structure at hand; most: the most elements of any."""
 
     pool: Pool
     inplace: bool = True
@@ -40,7 +42,9 @@ class Tables:
     structures: list[dict[str, Any]] = field(default_factory=list)
     combinations: list[dict[str, Any] | None] = field(default_factory=list)
     rules: list[dict[str, int]] = field(default_factory=list)
-    largest: int = 0
+    elements: int = 0
+    macs: int = 0
+    most: int = 0
     _known: dict[str, int] = field(default_factory=dict)
 
     def add(self, document: Document, settings: Settings) -> None:
@@ -83,9 +87,11 @@ class Tables:
         row = _Rows(self, network, encoder, runs, set(allocates.allocates))
         position = {INPUT: 0} | {layer.name: i for i, layer in enumerate(network.layers, 1)}
         last, owner = _lives(network, self.inplace)
+        self.elements = self.macs = 0
         with np.errstate(divide="ignore", invalid="ignore"):
             rows = [self._row(row.of(layer)) for layer in network.layers]
             fields = [_axes(encoder, each) for each in receptive_field(network)]
+        self.most = max(self.most, self.elements)
         return {
             "input": encoder.product(network.input_shape),
             "layers": rows,
@@ -149,11 +155,11 @@ class _Rows:
         return found
 
     def _note(self, row: dict[str, Any]) -> None:
-        """Keeps the largest figure, and refuses what a page cannot hold."""
-        there = self.encoder.there
-        most = {name: int(np.abs(self.encoder.evaluated(row[name])[there]).max(initial=0)) for name in NOTED}
-        refuse(max(most.values()), row["name"])
-        self.tables.largest += most["params"] + most["in"] + most["buffers"]
+        """Keeps the sums of the largest figures, and refuses what a page cannot hold."""
+        most = {name: self.encoder.largest(row[name]) for name in NOTED}
+        self.tables.elements += most["params"] + most["in"] + most["buffers"]
+        self.tables.macs += most["macs"]
+        refuse(max(self.tables.macs, self.tables.elements) * ROOM, self.network.document.name)
 
     def _pair(self, pair: Any) -> Any:
         if pair is None or isinstance(pair, str):
@@ -191,7 +197,7 @@ class _Rows:
         if kernel.tiles is not None:
             sizes |= {name: [encode.factors(size)] for name, size in zip(times.TILES, kernel.tiles, strict=True)}
         kind = times.TILED if kernel.tiles is not None else kernel.kind
-        return {"kind": kind, "multiplies": kernel.kind in MULTIPLYING, **self._split(layer, kernel), "sizes": sizes}
+        return {"kind": kind, **self._split(layer, kernel), "sizes": sizes}
 
     def _split(self, layer: Layer, kernel: Kernel) -> dict[str, Any]:
         """Where a convolution has one filter a channel at some α only: at which."""

@@ -178,7 +178,7 @@ def test_the_command_writes_a_whole_file_or_none(run: Any, tmp_path: Path, words
     [
         (("report", "mobilenetv9"), "mobilenetv"),
         (("report", "mobilenetv1", "--device", "pixel9"), "pixel"),
-        (("report", "mobilenetv1", "--device", "nvidia-t4", "--device", "nvidia-t4"), "twice"),
+        (("report", "mobilenetv1", "--device", "nvidia-t4", "--device", "nvidia-t4"), "two of the devices"),
         (("report", "mobilenetv1", "--device", "nvidia-t4", "--dtype", "int8"), "no times for int8"),
         (("report", "mobilenetv1", "--convention", "nobody"), "convention"),
         (("report", "mobilenetv1", "--alpha", "0"), "alpha"),

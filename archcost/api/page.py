@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archcost.analysis import conventions
+from archcost.analysis.analysis import DTYPES, Analysis
+from archcost.api.devices import need_device, predictors
+from archcost.api.found import Source, source_of
 from archcost.api.model import Model, load
 from archcost.errors import ArchcostError
 from archcost.spec import ranges
@@ -14,8 +17,7 @@ from archcost.spec.settings import settle
 
 if TYPE_CHECKING:
     from archcost.reports.page.networks import Subject
-
-RESULT = "result.json"
+    from archcost.search.question import Question
 
 
 def report(
@@ -33,80 +35,59 @@ def report(
     """One HTML file that needs nothing else. source: a spec, the folder or result.json of a search, or several specs.
 
     alpha, resolution: the values that the knobs have, as ranges or lists. batch, dtype, convention: where the page
-    starts. Raises ArchcostError.
+    starts; of a search's result, batch and dtype are its own. Raises ArchcostError.
     """
-    from archcost.analysis import conventions
-    from archcost.analysis.analysis import Analysis
-    from archcost.api.devices import need_device
-    from archcost.latency.profile import find
     from archcost.reports.page import networks
-    from archcost.reports.page.front import Found, axes_of, front
+    from archcost.reports.page.front import front
     from archcost.reports.page.page import html
 
-    mode = mode or ""
-    names = [device] if isinstance(device, (str, Path)) else [*device]
-    need_device(mode, names)
-    profiles = [find(str(name)) for name in names]
-    twice = [p.name for at, p in enumerate(profiles) if p.name in [other.name for other in profiles[:at]]]
-    if twice:
-        raise ArchcostError(f"{twice[0]} is named twice; name each device once")
-    content = None if not isinstance(source, (str, Path)) else _result(Path(source))
-    several = not isinstance(source, (str, Path))
-    if content is not None:
-        specs, found, axes, scale = _searched(content, str(source))
-        batch, dtype = scale
-    else:
-        specs = [str(each) for each in source] if several else [str(source)]  # type: ignore[union-attr]
-        found, axes = Found(), [{} for _ in specs]
-    models = [load(spec) for spec in specs]
-    start = Analysis(models[0].document, models[0].analyze().settings, batch, dtype, inplace)
-    if profiles:
-        for profile in profiles:
-            profile.fit(dtype)
-    question = _question(specs, models, axes, start.batch, dtype, inplace, found)
-    subjects = []
-    for spec, model, space in zip(specs, models, question.spaces if question else [None] * len(models), strict=True):
-        beside = [] if space is None else [axes_of(question, space, found)]
-        began = found.winner if found.winner is not None and found.winner.get("spec") == spec else None
-        subjects.append(
-            _subject(spec, model, began, _values(alpha, "alpha"), _values(resolution, "resolution"), beside)
-        )
-    predictors = [_predictor(profile, dtype, mode) for profile in profiles]
+    need_device(mode or "", device)
+    asked = source_of(source)
+    scale = {"batch": batch, "dtype": dtype, **asked.scale}
+    models = [load(spec) for spec in asked.specs]
+    Analysis(models[0].document, models[0].analyze().settings, **scale)  # raises for a batch or a dtype that none is
+    timed = predictors(device, scale["dtype"], mode or "")
+    question = _question(asked, models, scale, inplace)
+    values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
+    subjects = [_subject(asked, place, model, question, values) for place, model in enumerate(models)]
     title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
+    winner = asked.found.winner
+    counted = None if convention is None else conventions.find(convention).name
     data = {
-        "format": 1,
         "version": _version(),
         "title": title,
-        "compares": several,
-        "start": {
-            "active": specs.index(found.winner["spec"]) if found.winner else 0,
-            "batch": start.batch,
-            "dtype": dtype,
-            "convention": None if convention is None else conventions.find(convention).name,
-        },
+        "start": {"active": asked.specs.index(winner["spec"]) if winner else 0, "convention": counted, **scale},
         "inplace": inplace,
-        "dtypes": _dtypes(),
+        "dtypes": DTYPES,
         "conventions": networks.counters(),
-        "devices": networks.devices(profiles, subjects, mode),
-        "mode": mode,
+        "devices": networks.devices([each.profile for each in timed], subjects, mode or ""),
+        "mode": mode or "",
         "networks": [networks.network(subject, inplace) for subject in subjects],
-        "front": None if question is None else front(question, predictors, found),
+        "front": None if question is None else front(question, timed, asked.found),
     }
     return html(data, title)
 
 
-def _subject(
-    spec: str, model: Model, began: Mapping[str, Any] | None, alphas: Any, resolutions: Any, beside: Any
-) -> Subject:
+def _subject(asked: Source, place: int, model: Model, question: Question | None, values: Mapping[str, Any]) -> Subject:
+    """A spec with its knobs, which a search's page begins at the winner."""
+    from archcost.reports.page.front import axes_of
     from archcost.reports.page.knobs import knobs
     from archcost.reports.page.networks import Subject
 
+    spec, winner = asked.specs[place], asked.found.winner
     settings = model.analyze().settings
-    if began is not None:  # a search's page begins at its winner
-        size = began["resolution"]
-        settings = settle(model.document, began["alpha"], None, tuple(size) if size else None, began["parameters"])
-    name = ranges.reference(spec)[0] if model.given else spec
-    return Subject(name, model.document, settings, knobs(model.document, settings, alphas, resolutions, beside))
+    if winner is not None and winner["spec"] == spec:
+        size = winner["resolution"]
+        settings = settle(model.document, winner["alpha"], None, tuple(size) if size else None, winner["parameters"])
+    beside = [] if question is None else [axes_of(question, question.spaces[place], asked.found)]
+    return Subject(
+        _named(spec, model), model.document, settings, knobs(model.document, settings, **values, beside=beside)
+    )
+
+
+def _named(spec: str, model: Model) -> str:
+    """As it was asked for, settings aside."""
+    return ranges.reference(spec)[0] if model.given else spec
 
 
 def _values(given: Any, what: str) -> list[Any] | None:
@@ -116,16 +97,9 @@ def _values(given: Any, what: str) -> list[Any] | None:
     return [ranges.resolution(each) if what == "resolution" and isinstance(each, str) else each for each in found]
 
 
-def _question(
-    specs: Sequence[str],
-    models: Sequence[Model],
-    axes: Sequence[Mapping[str, Any]],
-    batch: int,
-    dtype: str,
-    inplace: bool,
-    found: Any,
-) -> Any:
-    """What the front is drawn of: the spaces of all specs; None where one of them has none to speak of."""
+def _question(asked: Source, models: Sequence[Model], scale: Mapping[str, Any], inplace: bool) -> Question | None:
+    """What the front is drawn of: the spaces of all specs. None where a network cannot be varied, or where its variants
+    are more than a page holds and no search has named some."""
     from archcost.accuracy import model as published
     from archcost.api.question import space_of
     from archcost.reports.page.front import MOST
@@ -134,86 +108,19 @@ def _question(
     from archcost.search.question import Question
 
     spaces = []
-    for spec, model, own in zip(specs, models, axes, strict=True):
-        name = ranges.reference(spec)[0] if model.given else spec
+    for spec, model, axes in zip(asked.specs, models, asked.axes, strict=True):
         try:
-            spaces.append(space_of(Model(model.document, {}), name, own))
+            spaces.append(space_of(Model(model.document, {}), _named(spec, model), axes))
         except ArchcostError:
-            if found.rows:
+            if asked.found.rows:
                 raise
-            return None  # a size or a width that cannot be set: there is one variant, and no front
-    if not found.rows and sum(map(len, spaces)) > MOST:
+            return None
+    if not asked.found.rows and sum(map(len, spaces)) > MOST:
         return None
-    known = [published.of(model.document, "int8" if dtype == "int8" else "float32") for model in models]
-    if found.origin and found.statements != [each.statement for each in known]:
-        known = [published.from_points(model.document, [], "") for model in models]
-    return Question(spaces, known, Constraints(), ("accuracy", "macs"), Scale(batch, dtype, inplace))
-
-
-def _result(path: Path) -> Any:
-    """A search's JSON; None for what is no such thing."""
-    file = path / RESULT if path.is_dir() else path
-    if not path.is_dir() and (path.suffix != ".json" or not path.is_file()):
-        return None
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArchcostError(
-            f"{file}: there is none; name a spec, or the folder that `archcost search --out` wrote"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArchcostError(f"{file}: is not the JSON of a search: {error}") from None
-    wanted = {"space": list, "front": list, "batch": int, "dtype": str, "specs": list}
-    wrong = [
-        name
-        for name, kind in wanted.items()
-        if not isinstance(content, dict) or not isinstance(content.get(name), kind)
-    ]
-    if wrong or content.get("schema_version") != 1:
-        raise ArchcostError(
-            f"{file}: is not what `archcost search --out` writes ({', '.join(wrong) or 'schema_version'})"
-        )
-    return content
-
-
-def _searched(content: Mapping[str, Any], file: str) -> tuple[list[str], Any, list[dict[str, Any]], tuple[int, str]]:
-    """Specs, what was found, the axes of each spec's space, and (batch, dtype)."""
-    from archcost.reports.page.front import Found
-
-    try:
-        specs = [str(space["spec"]) for space in content["space"]]
-        axes = [
-            {
-                "alpha": [*space["alpha"]],
-                "resolution": [224 if size is None else tuple(size) for size in space["resolution"]],
-                **space["parameters"],
-            }
-            for space in content["space"]
-        ]
-        winner = content.get("winner")
-        if winner is not None and winner["spec"] not in specs:
-            raise ValueError(f"its winner is of {winner['spec']}, which it did not search")
-        rows = [*content["front"], *([winner] if winner else []), *content.get("equals", [])]
-        limits = {str(name): float(value) for name, value in content.get("constraints", {}).items()}
-        statements = [str(each) for each in content.get("accuracies", [])]
-        found = Found(winner, rows, limits, Path(file).name or file, statements)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArchcostError(f"{file}: is not what `archcost search --out` writes: {error}") from None
-    return specs, found, axes, (content["batch"], content["dtype"])
-
-
-def _predictor(profile: Any, dtype: str, mode: str) -> Any:
-    from archcost.latency.prediction import Predictor
-
-    predictor = Predictor(profile, dtype, mode)
-    predictor.check()
-    return predictor
-
-
-def _dtypes() -> dict[str, int]:
-    from archcost.analysis.analysis import DTYPES
-
-    return DTYPES
+    known = [published.of(model.document, "int8" if scale["dtype"] == "int8" else "float32") for model in models]
+    if asked.found.origin and asked.found.statements != [each.statement for each in known]:
+        known = [published.from_points(model.document, [], "") for model in models]  # accuracies are the user's own
+    return Question(spaces, known, Constraints(), ("accuracy", "macs"), Scale(scale["batch"], scale["dtype"], inplace))
 
 
 def _version() -> str:

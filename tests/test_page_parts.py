@@ -253,3 +253,29 @@ def test_in_print_every_layer_stands(browser: Any, pages: Any) -> None:
         assert not opened.page.locator(".tools").first.is_visible()
         assert len(opened.page.pdf()) > 10_000
         assert opened.messages == []
+
+
+def test_networks_side_by_side(browser: Any, pages: Any) -> None:
+    specs = ("mobilenetv1", "mobilenetv2")
+    with Opened(browser, pages(specs, device=DEVICE)) as opened:
+        page = opened.page
+
+        def row(name: str) -> list[str]:
+            cells = page.locator("#compare-table tbody tr", has_text=name).locator("td")
+            return [cell.get_attribute("title") or "" for cell in cells.all()]
+
+        wanted = [archcost.analyze(spec) for spec in specs]
+        assert row("Multiply-adds") == [f"{each.macs:,}" for each in wanted]
+        assert row("Peak activations") == [f"{each.peak_activation_bytes:,}" for each in wanted]
+        page.click("#compare-table th button >> text=mobilenetv2")
+        assert opened.figures()["params"] == str(wanted[1].params)
+        opened.slide("alpha", 45)
+        assert row("Parameters") == [f"{wanted[0].params:,}", f"{archcost.analyze(specs[1], alpha='0.5').params:,}"]
+        page.check("#link")
+        assert row("Parameters")[0] == f"{archcost.analyze(specs[0], alpha='0.5').params:,}"
+        opened.choose("network", "mobilenetv1")
+        opened.slide("resolution", 12)
+        size = opened.run("() => archcostPage.now.input[1]")
+        both = [f"{archcost.analyze(spec, alpha='0.5', resolution=size).macs:,}" for spec in specs]
+        assert row("Multiply-adds") == both
+        assert opened.messages == []

@@ -15,9 +15,6 @@ export const COLUMNS = [
   { key: "share", title: "Share", group: sumOf("share"), write: percent },
   { key: "counted", title: "Counted", group: someOf("counted"), write: count, only: (state) => state.convention >= 0 },
   { key: "params", title: "Params", group: sumOf("params"), write: count, bar: true },
-  { key: "activation_bytes", title: "Activations, B", group: sumOf("activation_bytes"), write: count, bar: true },
-  { key: "bytes_moved", title: "Moved, B", group: sumOf("bytes_moved"), write: count },
-  { key: "intensity", title: "Flops/B", group: null, write: ratio },
   {
     key: "seconds",
     title: "Time",
@@ -27,6 +24,9 @@ export const COLUMNS = [
     only: (state) => state.page.devices.length > 0,
   },
   { key: "bound", title: "Bound by", text: true, only: (state) => state.page.devices.length > 0 },
+  { key: "activation_bytes", title: "Activations, B", group: sumOf("activation_bytes"), write: count, bar: true },
+  { key: "bytes_moved", title: "Moved, B", group: sumOf("bytes_moved"), write: count },
+  { key: "intensity", title: "Flops/B", group: null, write: ratio },
 ];
 
 // The same columns as `archcost analyze --format csv`.

@@ -35,7 +35,7 @@ export class Roofline {
         ? `${device.name} has no times in ${state.dtype}.`
         : "Written without a device: archcost report … --device NAME adds its roofline and predicted times.";
     if (!time) return void (this.lead.textContent = "");
-    this.lead.textContent = `${device.name}, ${state.dtype}: each point a layer that runs as a kernel of its own, by its predicted time. Under the slope memory bounds it, under a roof arithmetic.`;
+    this.lead.textContent = `${device.name}, ${state.dtype}: each point a layer that runs as a kernel of its own, by its predicted time. Under the slope memory bounds it, under a roof arithmetic; far below both, overhead or waste does.`;
     this.plot(now, time);
   }
 
@@ -71,7 +71,13 @@ export class Roofline {
     const [low, high] = x.domain();
     const reach = (rate) => rate / roof.bytes;
     const bottom = y.domain()[0];
+    // Roofs that lie side by side share a name.
     const names = [];
+    for (const [name, rate] of [...roofs].sort(([, a], [, b]) => b - a)) {
+      const near = names.find((other) => Math.abs(other.y - y(rate)) < 15);
+      if (near) near.text += `, ${name}`;
+      else names.push({ text: name, y: y(rate) });
+    }
     this.svg.replaceChildren(
       leftAxis(y, width - MARGIN_ROOF.right, MARGIN_ROOF.left, logTicks(y, 5), short),
       bottomAxis(x, height - MARGIN_ROOF.bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) =>
@@ -86,16 +92,12 @@ export class Roofline {
         x2: x(Math.min(high, reach(highest))),
         y2: y(Math.min(high * roof.bytes, highest)),
       }),
-      ...roofs.flatMap(([name, rate]) => {
-        const start = Math.max(low, reach(rate));
-        let place = y(rate) - 5;
-        while (names.some((other) => Math.abs(other - place) < 13)) place += 13;
-        names.push(place);
-        return [
-          s("line", { class: "roof", x1: x(start), x2: x(high), y1: y(rate), y2: y(rate) }),
-          s("text", { class: "roof-name end", x: width - MARGIN_ROOF.right, y: place }, name),
-        ];
-      }),
+      ...roofs.map(([, rate]) =>
+        s("line", { class: "roof", x1: x(Math.max(low, reach(rate))), x2: x(high), y1: y(rate), y2: y(rate) }),
+      ),
+      ...names.map((name) =>
+        s("text", { class: "roof-name end", x: width - MARGIN_ROOF.right, y: name.y - 5 }, name.text),
+      ),
       ...points.map((point) => this.dot(point, x, y, points.length)),
     );
   }

@@ -73,7 +73,8 @@ export class Network {
   turn(alpha, resolution) {
     const cell = alpha * this.sizes + resolution;
     this.vectors.forEach(({ axis, values }, i) => {
-      this.now[i] = values[axis === "a" ? alpha : axis === "r" ? resolution : cell];
+      if (axis === "pair") this.now[i] = this.value(values[0]) * this.value(values[1]);
+      else this.now[i] = values[axis === "a" ? alpha : axis === "r" ? resolution : cell];
     });
   }
 

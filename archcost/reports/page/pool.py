@@ -34,13 +34,24 @@ class Pool:
         self.widths, self.sizes = widths, sizes
         self._places: dict[tuple[str, bytes], int] = {}
         self._vectors: list[tuple[str, Any]] = []
+        self._pairs: dict[tuple[Factor, Factor], Factor] = {}
+
+    def pair(self, a: Factor, b: Factor) -> Factor:
+        """One size that is the product of two factors."""
+        if (a, b) not in self._pairs:
+            self._pairs[a, b] = -1 - len(self._vectors)
+            self._vectors.append(("pair", (a, b)))
+        return self._pairs[a, b]
 
     def __getitem__(self, factor: Factor) -> Any:
         """A factor, shaped so that it broadcasts over the grid."""
-        return factor if factor >= 0 else self._vectors[-1 - factor][1]
+        if factor >= 0:
+            return factor
+        axis, values = self._vectors[-1 - factor]
+        return self[values[0]] * self[values[1]] if axis == "pair" else values
 
     def written(self) -> list[dict[str, Any]]:
-        return [{"axis": axis, "values": values.ravel().tolist()} for axis, values in self._vectors]
+        return [{"axis": axis, "values": np.ravel(values).tolist()} for axis, values in self._vectors]
 
     def vector(self, axis: str, values: Any) -> Factor:
         """axis: a (along α), r (along the resolutions) or g (over both, α first)."""
@@ -103,7 +114,7 @@ class Encoder:
         return whole
 
     def factors(self, size: Dim) -> Product:
-        """A size as a product of one or two factors."""
+        """A size as one factor, in a list."""
         if isinstance(size, int):
             refuse(abs(size), "this network")
             return [size] if size >= 0 else [self.pool.vector("a", np.full(self.pool.widths, size))]
@@ -133,7 +144,7 @@ class Encoder:
             if across[0]:
                 down = whole[:, 0] // across[0]
                 if (np.multiply.outer(down, across) == whole).all():
-                    return [self.pool.vector("a", down), self.pool.vector("r", across)]
+                    return [self.pool.pair(self.pool.vector("a", down), self.pool.vector("r", across))]
         return [self.pool.vector("g", whole.ravel())]
 
     def product(self, sizes: Iterable[Dim]) -> Product:

@@ -63,7 +63,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     written: dict[str, Path] = {}
 
     def page(source: Any, **asked: Any) -> Path:
-        from archcost.api.page import report
+        from archcost import report
 
         key = f"{source} {asked}"
         if key not in written:

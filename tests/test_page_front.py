@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import archcost
-from archcost.api.page import report
+from archcost import report
 from tests.pages import Opened
 
 SPACE = {"alpha": "0.25:1:0.05", "resolution": "128:224:32"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import archcost
-from archcost.api.page import report
+from archcost import report
 from archcost.errors import ArchcostError
 from archcost.reports.page.page import html
 from tests.pages import Opened

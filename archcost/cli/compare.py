@@ -22,7 +22,7 @@ def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **ask
     archcost compare mobilenetv1 mobilenetv2 mobilenetv3_large -o mobilenets.html
     archcost compare resnet50 resnet50_v1_5 --device nvidia-t4 -o resnets.html
     """
-    from archcost.api.page import report
+    from archcost.api import report
 
     if len(specs) < 2:
         raise ArchcostError("a comparison takes two networks or more; for one there is `archcost report`")

@@ -27,6 +27,6 @@ def command(spec: str, output: str, devices: tuple[str, ...], **asked: Any) -> N
     archcost search --budget 300M --out best && archcost report best -o best.html
     archcost report mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224:1 -o fine.html
     """
-    from archcost.api.page import report
+    from archcost.api import report
 
     deliver(report(spec, device=devices, **asked), output)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import archcost
-from archcost.api.page import report
+from archcost import report
 from tests.pages import Opened, chromium
 from tests.test_page_limits import DEEP
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archcost.api import Analysis, Model, Search, Sweep, Validation, analyze, find, load, sweep, validate
+    from archcost.api import Analysis, Model, Search, Sweep, Validation, analyze, find, load, report, sweep, validate
     from archcost.errors import ArchcostError, SpecError
 
 __version__ = "0.1.0"
@@ -20,6 +20,7 @@ __all__ = [
     "analyze",
     "find",
     "load",
+    "report",
     "sweep",
     "validate",
 ]

@@ -278,6 +278,13 @@ def exact(value: object) -> Number:
     return Ratio.reduced(int((number * UNIT).to_integral_value()), UNIT)
 
 
+def floats(size: Any) -> Any:
+    """Sizes as float64; what stands for an array, such as a symbol of one, decides itself what that is."""
+    import numpy as np
+
+    return size.astype(float) if is_array(size) else np.asarray(size, float)
+
+
 def digits(number: int) -> int:
     """About how many decimal digits, without writing them down."""
     return int(number.bit_length() * math.log10(2))

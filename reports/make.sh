@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes every picture of this folder, as PNG and SVG, and article.md: bash reports/make.sh [FOLDER]
+# Makes every picture of this folder, as PNG and SVG, article.md, and the pages: bash reports/make.sh [FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-reports}
@@ -20,3 +20,12 @@ for form in png svg; do
   done
 done
 python reports/article.py "$out/article.md"
+
+mkdir -p "$out/pages"
+found=$(mktemp -d)
+archcost search --budget 300M --device rk3399-tflite --max-latency 55ms --out "$found/mobilenetv1-search" >"$found/said"
+archcost report mobilenetv1 --device pixel3-cpu --device nvidia-t4 -o "$out/pages/mobilenetv1.html"
+archcost report resnet50 --device nvidia-t4 --device nvidia-h100 -o "$out/pages/resnet50.html"
+archcost report "$found/mobilenetv1-search" --device rk3399-tflite -o "$out/pages/mobilenetv1-search.html"
+python reports/screenshots.py "$out/pages"
+rm -r "$found"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +45,31 @@ def analyze() -> Callable[..., Analysis]:
         return Model(parse(text, "spec.yaml"), {}).analyze(**settings)
 
     return of
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, running."""
+    from tests.pages import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes a page, each once: `pages(spec, device=…)` is its path."""
+    folder = tmp_path_factory.mktemp("pages")
+    written: dict[str, Path] = {}
+
+    def page(source: Any, **asked: Any) -> Path:
+        from archcost import report
+
+        key = f"{source} {asked}"
+        if key not in written:
+            path = folder / f"{len(written)}.html"
+            path.write_text(report(source, **asked), encoding="utf-8")
+            written[key] = path
+        return written[key]
+
+    return page

@@ -24,12 +24,12 @@ class Schedule:
 
 def schedule(network: Network, inplace: bool = True) -> Schedule:
     """Liveness over the file's order, in elements of one sample."""
-    owner = _owners(network, inplace)
+    owner = owners(network, inplace)
     size = {INPUT: Amount.product(*network.input_shape)}
     size |= {
         layer.name: Amount.product(*layer.output_shape) for layer in network.layers if owner[layer.name] == layer.name
     }
-    last = _last_uses(network, owner)
+    last = last_uses(network, owner)
     ending: dict[int, list[str]] = {}
     for name, index in last.items():
         ending.setdefault(index, []).append(name)
@@ -47,7 +47,7 @@ def schedule(network: Network, inplace: bool = True) -> Schedule:
     return Schedule(steps, {name: amount for name, amount in size.items() if name != INPUT})
 
 
-def _owners(network: Network, inplace: bool) -> dict[str, str]:
+def owners(network: Network, inplace: bool) -> dict[str, str]:
     """For each tensor the one whose memory it lives in."""
     readers = network.readers
     owner = {INPUT: INPUT}
@@ -63,7 +63,7 @@ def _owners(network: Network, inplace: bool) -> dict[str, str]:
     return owner
 
 
-def _last_uses(network: Network, owner: dict[str, str]) -> dict[str, int]:
+def last_uses(network: Network, owner: dict[str, str]) -> dict[str, int]:
     """The index of the layer after which each memory is freed; what is never freed is left out."""
     last: dict[str, int] = {}
     kept = {owner[name] for name, readers in network.readers.items() if readers == 0}

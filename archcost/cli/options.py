@@ -111,6 +111,8 @@ def _warned(spec: str) -> bool:
     from archcost.spec import document, loading, source
 
     path = Path(spec)
+    if path.is_dir() or path.suffix == ".json":
+        return False  # what a search found
     found: Document | None = None
     if not loading.is_spec(spec):
         found = opened(ranges.reference(spec)[0])
@@ -175,3 +177,18 @@ def chosen(alpha: str | None, rho: str | None, resolution: str | None, assignmen
         "resolution": None if resolution is None else ranges.resolution(resolution),
         "parameters": ranges.assignments(assignments),
     }
+
+
+def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a page of HTML holds, where it starts, and where it goes."""
+    for option in (
+        click.option("-o", "--output", required=True, metavar="FILE", help="The page, an HTML file."),
+        convention_option,
+        memory_options,
+        click.option("--resolution", metavar="RANGE", help="The sizes that the page holds: 128:224:16."),
+        click.option("--alpha", metavar="RANGE", help="The widths that the page holds.  [default: 0.05:2:0.01]"),
+        mode_option,
+        click.option("--device", "devices", multiple=True, metavar="NAME", help="Predict times on it too; repeatable."),
+    ):
+        command = option(command)
+    return command

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from archcost.dims import floats
 from archcost.latency.formula import Time
 from archcost.latency.kernels import MULTIPLYING, Kernel
 
@@ -69,7 +70,7 @@ def features(kernel: Kernel, time: Time) -> dict[str, Any]:
     """What the formula knows only in part: the product's three sizes, shares of the time, fits of tiles."""
     import numpy as np
 
-    rows, columns, depth = (np.asarray(size, float) for size in (kernel.rows, kernel.columns, kernel.depth))
+    rows, columns, depth = (floats(size) for size in (kernel.rows, kernel.columns, kernel.depth))
     small, large = (rows / 4, rows / 16) if kernel.tiles is None else kernel.tiles
     return {
         "rows": np.log(rows),
@@ -78,8 +79,8 @@ def features(kernel: Kernel, time: Time) -> dict[str, Any]:
         "traffic": np.log(time.traffic / time.seconds),
         "waste": time.waste / time.seconds,
         "overhead": np.log(time.overhead / time.seconds),
-        "edges_2x2": np.log(np.asarray(small, float) * 4 / rows),
-        "edges_4x4": np.log(np.asarray(large, float) * 16 / rows),
+        "edges_2x2": np.log(floats(small) * 4 / rows),
+        "edges_4x4": np.log(floats(large) * 16 / rows),
         "columns_of_32": np.log(np.ceil(columns / 32) * 32 / columns),
         "columns_of_64": np.log(np.ceil(columns / 64) * 64 / columns),
         "up_to_32_columns": (columns <= 32).astype(float),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from archcost.dims import floats
 from archcost.latency.kernels import MULTIPLYING, Kernel
 
 if TYPE_CHECKING:
@@ -115,10 +116,10 @@ def kernel_time(kernel: Kernel, element_bytes: int, rates: Rates, alone: Any = F
     """
     import numpy as np
 
-    moved = np.asarray(kernel.reads + kernel.writes, float) * element_bytes
+    moved = floats(kernel.reads + kernel.writes) * element_bytes
     if kernel.kind not in MULTIPLYING:
         return _moving(kernel, moved, rates)
-    weights = np.asarray(kernel.weights, float)
+    weights = floats(kernel.weights)
     overhead: Any = rates.kernel_seconds
     bandwidth: Any = rates.activation_bytes_per_second
     packed: Any = False
@@ -144,16 +145,14 @@ def _moving(kernel: Kernel, moved: Any, rates: Rates) -> Time:
     if rates.host is not None:
         overhead = rates.host.light_seconds if kernel.kind == "elementwise" else rates.host.norm_seconds
         if kernel.kind == "pool":
-            looked = np.asarray(kernel.window * kernel.writes, float) / rates.host.window_elements_per_second
+            looked = floats(kernel.window * kernel.writes) / rates.host.window_elements_per_second
     return Time(overhead + looked + traffic, looked, nothing, traffic, overhead)
 
 
 def _packed(kernel: Kernel, element_bytes: int) -> Any:
     """Whether PyTorch's CPU kernels repack the tensors of a convolution."""
-    import numpy as np
-
     sizes = (kernel.window, kernel.edge, kernel.groups, kernel.batch, kernel.reads)
-    window, edge, groups, batch, inputs = (np.asarray(size) for size in sizes)
+    window, edge, groups, batch, inputs = (floats(size) for size in sizes)
     unpacked = (edge <= UNPACKED_EDGE) & (groups == 1) & (batch == 1) & (inputs <= UNPACKED_ELEMENTS)
     return (window > 0) & (~unpacked | (element_bytes != 4))
 
@@ -162,14 +161,14 @@ def _arithmetic(kernel: Kernel, weights: Any, packed: Any, rates: Rates) -> tupl
     """Seconds at full rate, and what is wasted."""
     import numpy as np
 
-    macs = np.asarray(kernel.macs, float)
+    macs = floats(kernel.macs)
     if kernel.kind == "depthwise":
         return macs / rates.depthwise_macs_per_second, np.zeros_like(macs)
     ideal = macs / (rates.macs_per_second if kernel.kind == "pointwise" else rates.dense_macs_per_second)
     if rates.parallel is not None:
         return ideal, ideal * (_padding(kernel.rows, kernel.columns, kernel.depth, rates.parallel) - 1)
     if rates.host is not None:
-        inputs = np.asarray(kernel.depth, float) / np.maximum(kernel.window, 1)
+        inputs = floats(kernel.depth) / np.maximum(kernel.window, 1)
         return ideal, ideal * packed * (_whole(inputs) * _whole(kernel.columns) - 1)
     return ideal, ideal * ((rates.uncached - 1) / (1 + (CACHED_WEIGHTS / weights) ** 2))
 
@@ -178,7 +177,7 @@ def _whole(channels: Any) -> Any:
     """Channels in whole blocks over channels."""
     import numpy as np
 
-    return np.ceil(np.asarray(channels, float) / CHANNEL_BLOCK) * CHANNEL_BLOCK / channels
+    return np.ceil(floats(channels) / CHANNEL_BLOCK) * CHANNEL_BLOCK / channels
 
 
 def _padding(rows: Any, columns: Any, depth: Any, parallel: Parallel) -> Any:
@@ -186,7 +185,7 @@ def _padding(rows: Any, columns: Any, depth: Any, parallel: Parallel) -> Any:
     import numpy as np
 
     best: Any = np.inf
-    rows, columns, depth = (np.asarray(size, float) for size in (rows, columns, depth))
+    rows, columns, depth = (floats(size) for size in (rows, columns, depth))
     high = np.ceil(rows / BLOCK_ROWS) / rows
     for halvings, width in enumerate(BLOCK_COLUMNS):
         waves = np.ceil(rows / BLOCK_ROWS) * np.ceil(columns / width) / parallel.units
@@ -209,8 +208,8 @@ def _winograd(
     import numpy as np
 
     assert kernel.tiles is not None
-    small, large = (np.asarray(size, float) for size in kernel.tiles)
-    columns, channels = np.asarray(kernel.columns, float), np.asarray(kernel.depth, float) / 9
+    small, large = (floats(size) for size in kernel.tiles)
+    columns, channels = floats(kernel.columns), floats(kernel.depth) / 9
     rate = rates.dense_macs_per_second
     direct = moved / rates.activation_bytes_per_second + weights * (element_bytes / rates.weight_bytes_per_second)
     found = []

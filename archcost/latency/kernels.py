@@ -73,10 +73,10 @@ SIZES = ("macs", "reads", "writes", "weights", "rows", "columns", "depth", "wind
 
 def kernels(network: Network, fusion: str = "fused") -> list[Kernel]:
     """The kernels of a network in the file's order, for one sample."""
-    return [kernel_of(layer) for layer in _running(network, fusion)]
+    return [kernel_of(layer) for layer in running(network, fusion)]
 
 
-def _running(network: Network, fusion: str) -> Iterator[Layer]:
+def running(network: Network, fusion: str) -> Iterator[Layer]:
     """The layers that are kernels of their own."""
     if fusion not in FUSIONS:
         raise ValueError(f"fusion is one of {', '.join(FUSIONS)}")

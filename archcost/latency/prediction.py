@@ -9,7 +9,7 @@ from typing import Any
 
 from archcost.analysis.analysis import DTYPES
 from archcost.analysis.rows import Part, masked, parts
-from archcost.dims import taken
+from archcost.dims import floats, taken
 from archcost.errors import ArchcostError
 from archcost.graph import Network
 from archcost.latency import conditions
@@ -219,7 +219,7 @@ class Predictor:
         for name, values in (("macs", macs), ("bytes", moved), ("batch", batch)):
             if name in self.fit.ranges:
                 low, high = self.fit.ranges[name]
-                values = np.maximum(np.asarray(values, float), 1.0)
+                values = np.maximum(floats(values), 1.0)
                 far = np.maximum(far, np.maximum(np.log(max(low, 1.0) / values), np.log(values / max(high, 1.0))))
         return np.where(far > np.log(MARGIN), far, 0.0)
 

@@ -1,0 +1,29 @@
+"""archcost compare"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archcost.cli import options
+from archcost.cli.output import deliver
+from archcost.errors import ArchcostError
+
+
+@click.command(name="compare", short_help="The same page for several networks side by side.")
+@click.argument("specs", nargs=-1, metavar="A B [C]...", required=True)
+@options.page_options
+@options.importing_options
+def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **asked: Any) -> None:
+    """Several networks side by side on one page: totals, layers, memory, and their variants on one front.
+
+    \b
+    archcost compare mobilenetv1 mobilenetv2 mobilenetv3_large -o mobilenets.html
+    archcost compare resnet50 resnet50_v1_5 --device nvidia-t4 -o resnets.html
+    """
+    from archcost.api import report
+
+    if len(specs) < 2:
+        raise ArchcostError("a comparison takes two networks or more; for one there is `archcost report`")
+    deliver(report(specs, device=devices, **asked), output)

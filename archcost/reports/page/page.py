@@ -1,0 +1,93 @@
+"""One HTML file with everything in it: data, styles, scripts and the libraries that they use."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+LIBRARIES = ("d3.min.js", "dagre.min.js")
+MODULES = (
+    "data.js",
+    "program.js",
+    "format.js",
+    "model.js",
+    "runs.js",
+    "state.js",
+    "dom.js",
+    "tree.js",
+    "knobs.js",
+    "overview.js",
+    "columns.js",
+    "layers.js",
+    "treemap.js",
+    "memory.js",
+    "roofline.js",
+    "graph.js",
+    "variants.js",
+    "budget.js",
+    "winner.js",
+    "front.js",
+    "compare.js",
+    "main.js",
+)
+"""In an order in which each only reads what stands before it."""
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def html(data: Mapping[str, Any], title: str) -> str:
+    """The page. Its data is compressed, so that no text in it can be taken for markup."""
+    text = json.dumps(_finite(data), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    packed = base64.b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode()
+    filled = {
+        "TITLE": escape(title),
+        "POLICY": escape(POLICY),
+        "STYLE": _file("page.css"),
+        "LIBRARIES": "\n".join(_library(name) for name in LIBRARIES),
+        "DATA": packed,
+        "SCRIPT": script(),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], _file("page.html"))
+
+
+@cache
+def script() -> str:
+    """The modules as one: what they import from each other is there already."""
+    return "\n".join(_joined(_file(name)) for name in MODULES)
+
+
+def _joined(module: str) -> str:
+    module = re.sub(r"^import [^;]*;\n", "", module, flags=re.MULTILINE)
+    return re.sub(r"^export ", "", module, flags=re.MULTILINE)
+
+
+def _library(name: str) -> str:
+    text = re.sub(r"^//# sourceMappingURL=.*$", "", _file(f"vendor/{name}"), flags=re.MULTILINE)
+    assert "</script" not in text
+    return f"<script>{text}</script>"
+
+
+@cache
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that nobody knows are null, never text or zero."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, Mapping):
+        return {str(name): _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return value

@@ -1,0 +1,188 @@
+// What the page shows now, and who must be told when that changes.
+
+import { bytes, plain, quoted, seconds, short, square } from "./format.js";
+import { Device, Network } from "./model.js";
+import { runsOf } from "./runs.js";
+
+export class State {
+  constructor(data) {
+    this.data = data;
+    this.page = { dtypes: data.dtypes, devices: data.devices.map((device) => new Device(device)) };
+    this.networks = data.networks.map((network) => new Network(network, this.page));
+    this.knobs = this.networks.map((network) => network.start());
+    Object.assign(this, {
+      active: data.start.active,
+      batch: data.start.batch,
+      dtype: data.start.dtype,
+      device: 0,
+      cost: "macs",
+      selected: null,
+    });
+    const names = data.conventions.map((each) => each.name);
+    this.convention = names.indexOf(data.start.convention);
+    this.parts = [];
+    this.evaluate();
+  }
+
+  get network() {
+    return this.networks[this.active];
+  }
+
+  // The evaluation of the network in view; null where these knobs make none.
+  get now() {
+    return this.evaluated[this.active];
+  }
+
+  get time() {
+    return this.now?.times[this.device] ?? null;
+  }
+
+  get largestBatch() {
+    return Math.min(...this.networks.map((network) => network.largest_batch));
+  }
+
+  evaluate() {
+    this.evaluated = this.networks.map((network, i) => network.at(this.knobs[i], this.batch, this.dtype));
+    this.evaluated.forEach((each) => {
+      if (!each) return;
+      const time = each.times[this.device];
+      each.layers.forEach((layer, i) => {
+        layer.seconds = time?.layers[i]?.seconds ?? null;
+        layer.bound = time?.layers[i]?.bound ?? "";
+        layer.counted = null;
+      });
+      each.counted = this.convention < 0 ? null : each.network.counted(each, this.convention);
+      each.counted?.layers.forEach((value, i) => (each.layers[i].counted = value));
+    });
+  }
+
+  // A part of the page: drawn again after each change that it is concerned with, once it is in view.
+  add(part, concerns = null) {
+    this.parts.push({ part, concerns, stale: true, seen: !part.element });
+    if (part.element) this.watch(this.parts.at(-1));
+  }
+
+  watch(entry) {
+    this.watcher ??= new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          const found = this.parts.find(({ part }) => part.element === target);
+          found.seen = isIntersecting;
+          if (found.seen && found.stale) this.draw(found);
+        }
+      },
+      { rootMargin: "300px" },
+    );
+    this.watcher.observe(entry.part.element);
+  }
+
+  draw(entry) {
+    entry.stale = false;
+    entry.part.draw();
+  }
+
+  // change: what is set, by name; knobs are the active network's, or all networks' that have such a value.
+  set(change) {
+    const figures = Object.keys(change).some((name) => !["selected", "cost"].includes(name));
+    Object.assign(this, change);
+    if (figures) this.evaluate();
+    for (const entry of this.parts) {
+      if (entry.concerns && !Object.keys(change).some((name) => entry.concerns.includes(name))) continue;
+      entry.stale = true;
+      if (entry.seen) this.draw(entry);
+    }
+  }
+
+  turn(knobs, active = this.active) {
+    const all = this.knobs.map((own, i) => (i === active ? { ...own, ...knobs } : own));
+    this.set({ knobs: all, active });
+  }
+
+  drawAll() {
+    for (const entry of this.parts) this.draw(entry);
+  }
+
+  // The stretches of α that make the same network, at the parameters that are set.
+  runs() {
+    return runsOf(this.network, this.knobs[this.active]);
+  }
+
+  select(name) {
+    this.set({ selected: this.selected === name ? null : name });
+  }
+
+  // The costs that a layer can be looked at by.
+  get costs() {
+    return Object.entries(COSTS).filter(([name]) => name !== "time" || this.page.devices.length);
+  }
+
+  // The command line that says the same.
+  command(index = this.active, verb = "analyze") {
+    const network = this.networks[index];
+    const { alpha, resolution, parameters } = network.knobs;
+    const knobs = this.knobs[index];
+    const words = ["archcost", verb, quoted(network.spec)];
+    if (!alpha.fixed) words.push("--alpha", plain(alpha.values[knobs.alpha]));
+    if (!resolution.fixed) words.push("--resolution", square(resolution.values[knobs.resolution]));
+    parameters.forEach((each, i) => {
+      if (each.values.length > 1)
+        words.push("--set", quoted(`${each.name}=${plain(each.values[knobs.parameters[i]])}`));
+    });
+    if (this.batch !== 1) words.push("--batch", String(this.batch));
+    if (this.dtype !== "float32") words.push("--dtype", this.dtype);
+    if (!this.data.inplace) words.push("--no-inplace");
+    const device = this.page.devices[this.device];
+    if (device?.fits[this.dtype]) words.push("--device", quoted(device.name));
+    if (device && this.data.mode) words.push("--mode", this.data.mode);
+    if (this.convention >= 0) words.push("--convention", this.data.conventions[this.convention].name);
+    return words.join(" ");
+  }
+}
+
+// How far each layer is along a cost, and how that is written.
+export const COSTS = {
+  macs: { title: "Multiply-adds", unit: "macs", of: (layer) => layer.macs, write: short },
+  params: { title: "Parameters", unit: "params", of: (layer) => layer.params, write: short },
+  activations: { title: "Activation memory", unit: "bytes", of: (layer) => layer.activation_bytes, write: bytes },
+  moved: { title: "Bytes moved", unit: "bytes", of: (layer) => layer.bytes_moved, write: bytes },
+  time: { title: "Predicted time", unit: "s", of: (layer) => layer.seconds ?? 0, write: seconds },
+};
+
+// Families of kinds that share a colour.
+const FAMILIES = {
+  conv: "conv",
+  conv_transpose: "conv",
+  depthwise: "depthwise",
+  pointwise: "pointwise",
+  linear: "linear",
+  matmul: "linear",
+  attention: "linear",
+  scaled_dot_product: "linear",
+  batch_norm: "norm",
+  layer_norm: "norm",
+  group_norm: "norm",
+  max_pool: "pool",
+  avg_pool: "pool",
+  global_avg_pool: "pool",
+};
+
+// A layer's family: a convolution's is that of what it does, whatever it is called.
+export function family({ kind, kernel, groups, inputs }) {
+  if (kind === "conv" && groups > 1 && groups === inputs[0][0]) return "depthwise";
+  if (kind === "conv" && kernel.every((size) => size === 1)) return "pointwise";
+  if (FAMILIES[kind]) return FAMILIES[kind];
+  if (kind.includes("norm")) return "norm";
+  if (kind.includes("pool")) return "pool";
+  if (kind.includes("conv")) return "conv";
+  return kind.includes("attention") ? "linear" : "other";
+}
+
+export const FAMILY_NAMES = {
+  conv: "convolution",
+  depthwise: "depthwise",
+  pointwise: "pointwise 1×1",
+  linear: "linear, attention",
+  norm: "norm",
+  pool: "pool",
+  other: "other",
+};

@@ -1,0 +1,141 @@
+// Where a cost goes: rectangles by block or by kind of operator.
+
+import { h, s, section, select, tipOn } from "./dom.js";
+import { percent } from "./format.js";
+import { COSTS, FAMILY_NAMES, family } from "./state.js";
+import { treeOf } from "./tree.js";
+
+export class Treemap {
+  constructor(state) {
+    this.state = state;
+    this.by = "block";
+    const tools = [
+      select(
+        "Of",
+        state.costs.map(([name, cost]) => [name, cost.title]),
+        state.cost,
+        (cost) => state.set({ cost }),
+      ),
+      select(
+        "By",
+        [
+          ["block", "block"],
+          ["kind", "kind"],
+        ],
+        this.by,
+        (by) => ((this.by = by), this.draw()),
+      ),
+    ];
+    const { element, body, lead } = section("where", "Where it goes", " ", tools);
+    Object.assign(this, { element, lead });
+    this.cost = element.querySelector("select");
+    this.svg = s("svg", { class: "chart treemap", role: "group", "aria-label": "Treemap of cost" });
+    body.append(this.svg, legend());
+    new ResizeObserver(() => this.resized()).observe(body);
+  }
+
+  resized() {
+    if (this.svg.clientWidth !== this.drawn) this.draw();
+  }
+
+  draw() {
+    const { now, cost } = this.state;
+    this.element.hidden = !now;
+    if (!now) return;
+    this.cost.value = cost;
+    const { of, title, write } = COSTS[cost];
+    const width = this.svg.clientWidth || 800;
+    const height = Math.round(Math.min(460, Math.max(280, width * 0.42)));
+    this.drawn = this.svg.clientWidth;
+    const total = now.layers.reduce((sum, layer) => sum + of(layer), 0);
+    this.lead.textContent = total
+      ? `${title}, ${write(total)} in all. A click selects the layer everywhere.`
+      : `${title}: none here.`;
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.svg.style.setProperty("height", `${height}px`);
+    const root = d3
+      .hierarchy(this.groups(now.layers), (item) => item.children)
+      .sum((item) => (item.layer ? of(item.layer) : 0));
+    root.sort((a, b) => b.value - a.value);
+    d3
+      .treemap()
+      .size([width, height])
+      .paddingOuter(2)
+      .paddingTop((node) => (node.depth && named(node) ? 18 : 2))
+      .paddingInner(1)
+      .round(true)(root);
+    const drawn = root.descendants().filter((node) => node.depth && node.value);
+    this.svg.replaceChildren(
+      ...drawn.map((node) => (node.children ? this.block(node) : this.leaf(node, total, write))),
+    );
+  }
+
+  // Blocks within blocks; or the kinds of operators.
+  groups(layers) {
+    if (this.by === "block") return treeOf(layers);
+    const kinds = d3.group(layers, (layer) => layer.kind);
+    return { children: [...kinds].map(([label, own]) => ({ label, children: own.map((layer) => ({ layer })) })) };
+  }
+
+  block(node) {
+    const { x0, y0, x1, y1 } = node;
+    const group = s(
+      "g",
+      {},
+      s("rect", { class: `block depth-${node.depth % 2}`, x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3 }),
+    );
+    if (named(node)) group.append(label(node.data.label, x0 + 5, y0 + 13, x1 - x0 - 8, "block-name"));
+    return group;
+  }
+
+  leaf(node, total, write) {
+    const { x0, y0, x1, y1 } = node;
+    const { value } = node;
+    const { layer } = node.data;
+    const [width, height] = [x1 - x0, y1 - y0];
+    if (width < 3 || height < 3) {
+      return s("g", { class: `leaf k-${family(layer)}` }, s("rect", { x: x0, y: y0, width, height }));
+    }
+    const chosen = layer.name === this.state.selected;
+    const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
+    const name = `${layer.name}: ${write(value)}, ${percent(value / total)}`;
+    const large = width > 40 && height > 26;
+    const group = s(
+      "g",
+      {
+        class: `leaf k-${family(layer)}${chosen ? " selected" : ""}`,
+        role: "button",
+        tabindex: large ? 0 : -1,
+        "aria-label": name,
+        "aria-pressed": String(chosen),
+        onclick: () => this.state.select(layer.name),
+        onkeydown: (event) =>
+          ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
+      },
+      s("rect", { x: x0, y: y0, width, height, rx: 2 }),
+    );
+    if (width > 34 && height > 17) group.append(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
+    if (width > 40 && height > 32)
+      group.append(label(percent(value / total), x0 + 5, y0 + 27, width - 8, "leaf-share number"));
+    return tipOn(group, () => [layer.name, [layer.kind, write(value)], ["share", percent(value / total)]]);
+  }
+}
+
+// Whether a block has room for its name.
+const named = ({ x0, x1, y0, y1, depth }) =>
+  depth <= 2 && x1 - x0 > (depth > 1 ? 64 : 46) && y1 - y0 > (depth > 1 ? 44 : 20);
+
+// A text that keeps to a width; about 6.4 pixels a letter.
+export function label(text, x, y, width, kind) {
+  const most = Math.floor(width / 6.4);
+  const shown = text.length <= most ? text : most < 3 ? "" : `${text.slice(0, most - 1)}…`;
+  return s("text", { x, y, class: kind }, shown);
+}
+
+export function legend(families = Object.keys(FAMILY_NAMES)) {
+  return h(
+    "ul",
+    { class: "legend", "aria-label": "Colours" },
+    families.map((name) => h("li", {}, h("span", { class: `dot k-${name}` }), FAMILY_NAMES[name])),
+  );
+}

@@ -1,0 +1,119 @@
+// Who wins under the budget, and why.
+
+import { copy, h, showCommand } from "./dom.js";
+import { accuracy } from "./format.js";
+
+export class Winner {
+  constructor(front) {
+    this.front = front;
+    this.element = h("div", {
+      class: "winner",
+      id: "winner",
+      role: "group",
+      "aria-label": "The winner under the budget",
+    });
+  }
+
+  draw() {
+    const { front } = this;
+    const { variants, best, picked } = front;
+    if (best < 0)
+      return void this.element.replaceChildren(
+        h("p", { id: "winner-name" }, "No variant keeps to this budget and to the search's limits."),
+      );
+    const { spec, text } = variants.describe(best);
+    const figures = Object.entries(variants.axes).map(([name, axis]) => [
+      axis.title,
+      axis.write(variants.values(name)[best]),
+    ]);
+    const others = variants.limits
+      .filter(([name]) => name !== front.x && variants.axes[name])
+      .map(
+        ([name, limit]) =>
+          `${variants.axes[name].title} ${name === "accuracy" ? "≥" : "≤"} ${variants.axes[name].write(limit)}`,
+      );
+    this.element.replaceChildren(
+      ...[
+        h(
+          "div",
+          { class: "winner-head" },
+          h(
+            "div",
+            {},
+            h(
+              "div",
+              { class: "tile-name" },
+              `Wins at ${variants.axes[front.x].title.toLowerCase()} ≤ ${variants.axes[front.x].write(front.budget)}`,
+            ),
+            h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`),
+          ),
+          h("button", { type: "button", id: "set-winner", onclick: () => variants.show(best) }, "Set the knobs to it"),
+        ),
+        h(
+          "dl",
+          { class: "facts" },
+          figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
+          interval(variants, best),
+        ),
+        h("p", { id: "why", class: "quiet" }, this.why(best)),
+        others.length
+          ? h("p", { class: "quiet" }, `Keeps to the search's other limits too: ${others.join(", ")}.`)
+          : null,
+        this.line("winner-command", best),
+        picked >= 0 &&
+          picked !== best &&
+          h(
+            "p",
+            { class: "picked-name" },
+            `Picked: ${variants.describe(picked).spec}, ${variants.describe(picked).text}`,
+          ),
+        picked >= 0 && picked !== best && this.line("picked-command", picked),
+      ].filter(Boolean),
+    );
+  }
+
+  // A variant's command line, to copy.
+  line(id, at) {
+    const command = this.front.variants.command(at);
+    const button = h("button", { type: "button", class: "small", onclick: () => copy(command, button) }, "Copy");
+    const code = h("code", { id });
+    showCommand(code, command);
+    return h("div", { class: "copyline" }, code, button);
+  }
+
+  // Why it won: nothing within the limits is better, by how much it is, and which limit holds it back.
+  why(best) {
+    const { front } = this;
+    const { variants } = front;
+    const { write, up } = variants.axes[front.y];
+    const ys = variants.values(front.y);
+    const second = variants.winner(front.x, front.y, front.budget, best);
+    const used = [
+      [front.x, front.budget],
+      ...variants.limits.filter(([name]) => name !== front.x && name !== "accuracy" && variants.axes[name]),
+    ];
+    const shares = used.map(
+      ([name, limit]) =>
+        `${((100 * variants.values(name)[best]) / limit).toFixed(1)} % of the ${variants.axes[name].title.toLowerCase()}`,
+    );
+    const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
+    if (second < 0) return first;
+    const { spec: other, text } = variants.describe(second);
+    const spec = front.state.data.front.spaces.length > 1 ? `${other}, ` : "";
+    const gap = Math.abs(ys[best] - ys[second]);
+    return `${first} Next: ${spec}${text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
+  }
+}
+
+function interval(variants, at) {
+  const [low, high, known] = ["accuracy_low", "accuracy_high", "published"].map((name) => variants.columns[name][at]);
+  if (known === known) return h("div", {}, h("dt", {}, "Accuracy is"), h("dd", {}, "published"));
+  return low === low
+    ? h(
+        "div",
+        {},
+        h("dt", {}, "Accuracy, 80 % interval"),
+        h("dd", { class: "number" }, `${accuracy(low)} … ${accuracy(high)}`),
+      )
+    : null;
+}

@@ -113,3 +113,7 @@ export function showCommand(code, command) {
   const options = command.split(/ (?=--)/);
   code.replaceChildren(...options.flatMap((option, i) => [i ? " " : "", h("span", { class: "option" }, option)]));
 }
+
+// Scales from a domain to a range.
+export const linear = (domain, range) => d3.scaleLinear().domain(domain).range(range);
+export const logarithmic = (domain, range) => d3.scaleLog().domain(domain).range(range);

@@ -1,6 +1,6 @@
 // Accuracy against cost: every variant, the front, what is published, and a budget that can be dragged.
 
-import { h, hideTip, s, say, section, select, showTip } from "./dom.js";
+import { h, hideTip, linear, logarithmic, s, say, section, select, showTip } from "./dom.js";
 import { accuracy, count, plain, square } from "./format.js";
 import { bottomAxis, leftAxis, logTicks } from "./memory.js";
 import { Budget, EDGE } from "./budget.js";
@@ -125,11 +125,11 @@ export class Front {
     }
     for (const [a, b] of points) widen(a, b);
     if (x0 > x1) [x0, x1, y0, y1] = [1, 10, up ? 0 : 1, up ? 100 : 10];
-    this.sx = d3.scaleLog([x0 * 0.93, x1 * 1.07], [EDGE.left, width - EDGE.right]);
+    this.sx = logarithmic([x0 * 0.93, x1 * 1.07], [EDGE.left, width - EDGE.right]);
     const margin = (y1 - y0) * 0.06 || 1;
     this.sy = up
-      ? d3.scaleLinear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top])
-      : d3.scaleLog([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
+      ? linear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top])
+      : logarithmic([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
     this.points = points;
     this.range = [x0, x1];
     this.edge = variants.front(this.x, this.y);

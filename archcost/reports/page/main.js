@@ -37,7 +37,7 @@ async function begin() {
     h(
       "p",
       { class: "quiet" },
-      `Written by archcost ${data.version}. Every figure is computed in this file from its tables, to the unit; nothing is loaded. Charts: D3 (ISC); graph: dagre (MIT).`,
+      `Written by archcost ${data.version}. Every figure is computed in this file from its tables, to the unit; nothing is loaded. Charts: D3 (BSD); graph: dagre (MIT).`,
     ),
   );
   addEventListener("beforeprint", () => {

@@ -1,6 +1,6 @@
 // Activations that are alive while each layer runs, with the peak.
 
-import { s, section, showTip, hideTip } from "./dom.js";
+import { hideTip, linear, s, section, showTip } from "./dom.js";
 import { bytes, count } from "./format.js";
 
 const MARGIN = { top: 26, right: 16, bottom: 44, left: 68 };
@@ -27,9 +27,9 @@ export class Memory {
     const height = Math.round(Math.min(300, Math.max(220, width * 0.3)));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.setProperty("height", `${height}px`);
-    const x = (this.x = d3.scaleLinear([0, steps.length], [MARGIN.left, width - MARGIN.right]));
+    const x = (this.x = linear([0, steps.length], [MARGIN.left, width - MARGIN.right]));
     const [unit, name] = unitOf(peak);
-    const y = d3.scaleLinear([0, peak / unit || 1], [height - MARGIN.bottom, MARGIN.top]).nice(4);
+    const y = linear([0, peak / unit || 1], [height - MARGIN.bottom, MARGIN.top]).nice(4);
     const area = d3
       .area()
       .x((_, i) => x(i))

@@ -9,11 +9,15 @@ import zlib
 from collections.abc import Mapping
 from functools import cache
 from html import escape
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from archcost.errors import ArchcostError
+
 FOLDER = Path(__file__).parent
-LIBRARIES = ("d3.min.js", "dagre.min.js")
+LIBRARIES = {"mpld3": "d3.v5.min.js", "XStatic-Dagre": "dagre.min.js"}
+"""The packages that carry the libraries, and the file of each."""
 MODULES = (
     "data.js",
     "program.js",
@@ -53,7 +57,7 @@ def html(data: Mapping[str, Any], title: str) -> str:
         "TITLE": escape(title),
         "POLICY": escape(POLICY),
         "STYLE": _file("page.css"),
-        "LIBRARIES": "\n".join(_library(name) for name in LIBRARIES),
+        "LIBRARIES": "\n".join(_library(package, name) for package, name in LIBRARIES.items()),
         "DATA": packed,
         "SCRIPT": script(),
     }
@@ -71,8 +75,14 @@ def _joined(module: str) -> str:
     return re.sub(r"^export ", "", module, flags=re.MULTILINE)
 
 
-def _library(name: str) -> str:
-    text = re.sub(r"^//# sourceMappingURL=.*$", "", _file(f"vendor/{name}"), flags=re.MULTILINE)
+@cache
+def _library(package: str, name: str) -> str:
+    try:
+        found = next(file for file in metadata.files(package) or () if file.name == name)
+        text = Path(str(found.locate())).read_text(encoding="utf-8")
+    except (metadata.PackageNotFoundError, StopIteration, OSError):
+        raise ArchcostError(f"a page needs {name} of {package}: pip install --force-reinstall {package}") from None
+    text = re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.MULTILINE)
     assert "</script" not in text
     return f"<script>{text}</script>"
 

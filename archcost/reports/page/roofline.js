@@ -1,6 +1,6 @@
 // The layers on a device's roofline: multiply-adds a byte against multiply-adds a second.
 
-import { h, s, section, tipOn } from "./dom.js";
+import { h, logarithmic, s, section, tipOn } from "./dom.js";
 import { seconds, short } from "./format.js";
 import { bottomAxis, leftAxis, logTicks } from "./memory.js";
 import { family } from "./state.js";
@@ -58,16 +58,14 @@ export class Roofline {
     const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], roof[kind]]);
     const highest = Math.max(...roofs.map(([, rate]) => rate));
     const xs = points.map((point) => point.x);
-    const x = d3.scaleLog(
+    const x = logarithmic(
       [Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2],
       [MARGIN_ROOF.left, width - MARGIN_ROOF.right],
     );
-    const y = d3
-      .scaleLog(
-        [Math.min(...points.map((point) => point.y), highest / 300) * 0.8, highest * 1.8],
-        [height - MARGIN_ROOF.bottom, MARGIN_ROOF.top],
-      )
-      .clamp(true);
+    const y = logarithmic(
+      [Math.min(...points.map((point) => point.y), highest / 300) * 0.8, highest * 1.8],
+      [height - MARGIN_ROOF.bottom, MARGIN_ROOF.top],
+    ).clamp(true);
     const [low, high] = x.domain();
     const reach = (rate) => rate / roof.bytes;
     const bottom = y.domain()[0];

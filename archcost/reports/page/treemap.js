@@ -73,7 +73,8 @@ export class Treemap {
   // Blocks within blocks; or the kinds of operators.
   groups(layers) {
     if (this.by === "block") return treeOf(layers);
-    const kinds = d3.group(layers, (layer) => layer.kind);
+    const kinds = new Map(layers.map((layer) => [layer.kind, []]));
+    for (const layer of layers) kinds.get(layer.kind).push(layer);
     return { children: [...kinds].map(([label, own]) => ({ label, children: own.map((layer) => ({ layer })) })) };
   }
 

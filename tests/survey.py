@@ -86,9 +86,9 @@ def witness(source, package, name, size):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from archcost.importers.tracing.build import meta_copy, on_meta
+    from archcost.importers.tracing.build import on_meta, without_weights
 
-    model = meta_copy(on_meta(builder(source, package, name)))
+    model = on_meta(without_weights(builder(source, package, name))).model
     with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter:
         model(torch.empty(1, *size))
     return counter.get_total_flops() // 2, sum(p.numel() for p in model.parameters())

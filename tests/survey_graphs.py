@@ -32,9 +32,9 @@ def onnx_names(torchvision):
 
 
 def size_of(torchvision, name):
-    from archcost.importers.tracing.build import on_meta
+    from archcost.importers.tracing.build import without_weights
 
-    return sum(p.numel() for p in on_meta(survey.builder("torchvision", torchvision, name)).parameters())
+    return sum(p.numel() for p in without_weights(survey.builder("torchvision", torchvision, name)).parameters())
 
 
 def exported(torchvision, name, size, path):

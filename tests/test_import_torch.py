@@ -5,6 +5,7 @@ import subprocess
 import sys
 import types
 import warnings
+from pathlib import Path
 
 import pytest
 import yaml
@@ -492,3 +493,11 @@ def test_a_spec_built_and_imported_costs_the_same(text):
     if not document.imported.fixed and all(item.kind != "traced" for item in document.items):
         larger = Model(read(text), {}).analyze(resolution=40)
         assert Model(document, {}).analyze(resolution=40).macs == larger.macs
+
+
+def test_the_survey_still_runs(tmp_path):
+    """reports/coverage.md comes from it."""
+    script, rows = Path(__file__).parent / "survey.py", tmp_path / "rows.jsonl"
+    subprocess.run([sys.executable, script, "torchvision", "squeezenet1_1", "--out", rows], check=True, timeout=300)
+    row = json.loads(rows.read_text())
+    assert row["exact"] and row["rescales"] and row["resolution_exact"] and row["widens"]

@@ -137,6 +137,39 @@ def test_memory_marks_the_peak(v1: Opened) -> None:
     assert v1.run("() => Math.max(...archcostPage.now.memory.steps)") == analysis.peak_activation_bytes
 
 
+def drawn(opened: Opened, chosen: str) -> list[list[Any]]:
+    """[x, y, text] of what is drawn, within its drawing."""
+    return opened.run(  # type: ignore[no-any-return]
+        """(chosen) => [...document.querySelectorAll(chosen)].map((mark) => {
+            const box = mark.getBoundingClientRect(), whole = mark.ownerSVGElement.getBoundingClientRect();
+            return [(box.left + box.right) / 2 - whole.left, (box.top + box.bottom) / 2 - whole.top, mark.textContent];
+        })""",
+        chosen,
+    )
+
+
+def test_marks_stand_where_the_axes_say(v1: Opened) -> None:
+    """The peak of memory by both its axes; the roofline's points among its ticks, far and wide."""
+    analysis = archcost.analyze("mobilenetv1")
+    into_view(v1, "memory")
+    ticks = [tick for tick in drawn(v1, "#memory .tick") if tick[2]]
+    bottom = max(y for _, y, _ in ticks)
+    across = sorted((x, int(text) - 1) for x, y, text in ticks if y > bottom - 2)
+    ups = sorted((y, float(text)) for _, y, text in ticks if y < bottom - 2)
+    (dot,) = drawn(v1, "#memory .peak-dot")
+    (x0, i0), (x1, i1) = across[0], across[-1]
+    at = [layer.name for layer in analysis.layers].index(analysis.peak_at)
+    assert abs(i0 + (dot[0] - x0) * (i1 - i0) / (x1 - x0) - (at + 0.5)) < 0.3
+    (y0, v0), (y1, v1_) = ups[0], ups[-1]
+    found = v0 + (dot[1] - y0) * (v1_ - v0) / (y1 - y0)
+    assert abs(found - analysis.peak_activation_bytes / 2**20) < 0.1
+    into_view(v1, "roofline")
+    dots = drawn(v1, "#roofline .dot-mark")
+    for axis in (0, 1):
+        places = [dot[axis] for dot in dots]
+        assert min(places) > 0 and max(places) - min(places) > 100
+
+
 def test_marks_show_alphas_of_the_same_network(browser: Any, pages: Any) -> None:
     with Opened(browser, pages("mobilenetv2")) as opened:
         page = opened.page

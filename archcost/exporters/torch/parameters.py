@@ -227,8 +227,9 @@ class Parameters:
         if len(set(counts)) == 1:
             return first + counts[0]
         whole = self.expression(Given(name, name, owner, name, tuple(count + offset for count in counts)))
+        assert isinstance(whole, Code)  # the counts differ
         more = first - offset
-        return Code(f"{whole.text} + {more}" if more > 0 else f"{whole.text} - {-more}" if more else whole.text)  # type: ignore[union-attr]
+        return Code(f"{whole.text} + {more}" if more > 0 else f"{whole.text} - {-more}" if more else whole.text)
 
 
 def _agree(values: Sequence[Value], others: Sequence[Value]) -> bool:

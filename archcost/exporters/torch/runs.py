@@ -40,7 +40,9 @@ def rows_of(steps: list[Step]) -> Iterator[Row]:
             place += 1
         else:
             base, first = _split(step.name)
-            counted, counting = _counting(run)
+            shared = _counting(run)
+            assert shared is not None  # as `_alike` chose them
+            counted, counting = shared
             yield Row(step, counted, base, first, first + len(run), counting)
             place += len(run)
 
@@ -88,7 +90,7 @@ def _alike(steps: list[Step], place: int) -> list[Step]:
             break
         if run and step.inputs[:1] != ((run[-1].name, 0),):
             break
-        if _counting([*run, step])[1] is None:
+        if _counting([*run, step]) is None:
             break
         run.append(step)
     return run
@@ -100,7 +102,7 @@ def _split(name: str) -> tuple[str, int]:
     return base, int(number) if number and str(int(number)) == number else -1
 
 
-def _counting(run: list[Step]) -> tuple[Call, str]:
+def _counting(run: list[Step]) -> tuple[Call, str] | None:
     """The call that all share, with `c` for what grows evenly, and its values; None where there is no such call."""
     first = run[0].call
     assert first is not None
@@ -116,7 +118,7 @@ def _counting(run: list[Step]) -> tuple[Call, str]:
         even = len(numbers) == len(run) and step > 0 and numbers == [numbers[0] + step * i for i in range(len(run))]
         said = f"range({numbers[0]}, {numbers[-1] + step}, {step})" if even else None
         if said is None or (counting and counting != said):
-            return first, None  # type: ignore[return-value]
+            return None
         counting = said
         shared.append((name, Code("c")))
     return Call(first.callee, tuple(shared)), counting

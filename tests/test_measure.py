@@ -399,7 +399,9 @@ def test_what_makes_a_key(cpu, change):
         return measure.measurement.key_of(
             {
                 name: value
-                for name, value in measure.labels(task(**how), machine_, protocol).items()
+                for name, value in measure.labels(
+                    task(**how), machine_.name, machine_.fingerprint, machine_.software, dataclasses.asdict(protocol)
+                ).items()
                 if name in measure.measurement.IDENTITY
             }
         )

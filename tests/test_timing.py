@@ -15,7 +15,7 @@ from archcost import dims
 from archcost.accuracy import model
 from archcost.accuracy.model import Estimate
 from archcost.api import here
-from archcost.api.here import Effort
+from archcost.api.effort import Effort
 from archcost.errors import ArchcostError
 from archcost.graph import build
 from archcost.latency import measurement, samples

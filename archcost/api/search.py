@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archcost.api.here import Effort, answered
+from archcost.api.effort import Effort
+from archcost.api.here import answered
 from archcost.api.question import question_of
 from archcost.graph import build
 from archcost.reports import search as reports

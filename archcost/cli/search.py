@@ -108,7 +108,7 @@ def command(
 
 
 def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) -> Search:
-    from archcost.api.here import Effort
+    from archcost.api.effort import Effort
     from archcost.api.search import find
     from archcost.cli.measuring import moving, warn
     from archcost.spec import ranges

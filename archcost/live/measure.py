@@ -16,9 +16,10 @@ import torch
 
 from archcost.errors import ArchcostError
 from archcost.latency import measurement
+from archcost.latency.bench import labels
 from archcost.latency.measurement import FAILED, OK, OUT_OF_MEMORY, UNSTABLE, Measurement, Protocol
 from archcost.latency.store import Store
-from archcost.latency.subject import SingleLayer, Task, digest
+from archcost.latency.subject import Task
 from archcost.live.clocks import Clock, Forward, GraphClock, HostClock, graph_clock
 from archcost.live.machine import Machine, find, first_line
 from archcost.live.runnable import runnable
@@ -66,7 +67,7 @@ def measure(
     done: set[str] = set()
     for task in tasks:
         task = _checked(task, machine)
-        labelled = labels(task, machine, protocol)
+        labelled = labels(task, machine.name, machine.fingerprint, machine.software, dataclasses.asdict(protocol))
         key = measurement.key_of({name: labelled[name] for name in measurement.IDENTITY})
         found = store.get(key) if key in done or not fresh else None
         if found is not None and retry and found.status != OK and key not in done:
@@ -94,36 +95,6 @@ def _checked(task: Task, machine: Machine) -> Task:
         raise ArchcostError(f"a batch of {task.batch}; it takes at least 1")
     # TF32 is a way to multiply float32 numbers on a GPU; elsewhere there is nothing to turn on.
     return dataclasses.replace(task, tf32=task.tf32 and machine.is_gpu and task.dtype == "float32")
-
-
-def labels(task: Task, machine: Machine, protocol: Protocol) -> dict[str, Any]:
-    """What is known of a measurement before it is made, by the fields' names."""
-    subject, label = task.subject, task.label
-    shape = subject.conv_shape(task.batch) if isinstance(subject, SingleLayer) else None
-    cells: Mapping[str, Any] = shape.cells() if shape else {}
-    numbers = {name: int(cells[name]) if shape else None for name in ("in_channels", "out_channels", "groups")}
-    texts = {name: cells.get(name) for name in ("kernel", "input_size", "stride", "padding")}
-    return {
-        "spec": label.spec,
-        "alpha": label.alpha,
-        "resolution": label.resolution,
-        "parameters": dict(label.parameters),
-        "layer": str(subject) if isinstance(subject, SingleLayer) else None,
-        "kind": subject.op.kind if isinstance(subject, SingleLayer) else None,
-        **numbers,
-        **texts,
-        "digest": digest(subject),
-        "batch": task.batch,
-        "dtype": task.dtype,
-        "layout": task.layout,
-        "mode": task.mode,
-        "folded": task.folded,
-        "tf32": task.tf32,
-        "protocol": dataclasses.asdict(protocol),
-        "device": machine.name,
-        "fingerprint": machine.fingerprint,
-        "software": machine.software,
-    }
 
 
 def _measurement(key: str, labelled: Mapping[str, Any], outcome: Outcome) -> Measurement:

@@ -15,6 +15,7 @@ from archcost import dims
 from archcost.accuracy import model
 from archcost.accuracy.model import Estimate
 from archcost.api import here
+from archcost.api import timing as api_timing
 from archcost.api.effort import Effort
 from archcost.errors import ArchcostError
 from archcost.graph import build
@@ -246,7 +247,7 @@ layers:
 
 def test_evaluated_and_measured_at_once(monkeypatch, tmp_path):
     live = Live()
-    monkeypatch.setattr(here, "live_measure", lambda: live)
+    monkeypatch.setattr(api_timing, "live_measure", lambda: live)
     spec, script, log = tmp_path / "own.yaml", tmp_path / "train.py", tmp_path / "log"
     spec.write_text(DIGITS)
     script.write_text(
@@ -278,7 +279,7 @@ def test_evaluated_and_measured_at_once(monkeypatch, tmp_path):
 
 
 def test_a_device_and_a_command_without_a_limit(monkeypatch, tmp_path):
-    monkeypatch.setattr(here, "live_measure", Live)
+    monkeypatch.setattr(api_timing, "live_measure", Live)
     spec = tmp_path / "own.yaml"
     spec.write_text(DIGITS)
     command = f"""{sys.executable} -c "print('{{{{\\"accuracy\\": %f}}}}' % (9 + {{depth}}))" """
@@ -290,7 +291,7 @@ def test_a_device_and_a_command_without_a_limit(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("limit", [1e-9])
 def test_a_limit_that_nothing_keeps_to(monkeypatch, tmp_path, limit):
-    monkeypatch.setattr(here, "live_measure", Live)
+    monkeypatch.setattr(api_timing, "live_measure", Live)
     effort = Effort(store=tmp_path / "store.db")
     with pytest.raises(ArchcostError, match=r"nothing fits: at most 1\.?0* ns latency is asked for, and the cheapest"):
         archcost.find(resolution=128, alpha=[0.25, 0.5], device="cpu", max_latency=limit, effort=effort)

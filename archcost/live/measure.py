@@ -16,7 +16,7 @@ import torch
 
 from archcost.errors import ArchcostError
 from archcost.latency import measurement
-from archcost.latency.bench import labels
+from archcost.latency.bench import Bench, labels
 from archcost.latency.measurement import FAILED, OK, OUT_OF_MEMORY, UNSTABLE, Measurement, Protocol
 from archcost.latency.store import Store
 from archcost.latency.subject import Task
@@ -109,6 +109,19 @@ def _measurement(key: str, labelled: Mapping[str, Any], outcome: Outcome) -> Mea
         after=outcome.after,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def bench(machine: Machine) -> Bench:
+    """The machine as others know it."""
+    kind = machine.device.type
+    return Bench(str(machine.device), machine.name, kind, machine.fingerprint, machine.software)
+
+
+def timed(task: Task, machine: Machine) -> Measurement:
+    """One task's measurement by the usual protocol, which no store is asked for and none keeps. Raises ArchcostError
+    where the task makes no sense on the machine, or the device is lost."""
+    task, known = _checked(task, machine), bench(machine)
+    return _measurement(known.key(task), known.labels(task), run(task, machine, Protocol.on(known.kind)))
 
 
 def run(task: Task, machine: Machine, protocol: Protocol) -> Outcome:

@@ -28,7 +28,9 @@ def printable(text: str) -> str:
 
 
 class ArchcostError(Exception):
-    """Any failure that the user can mend. Only `cli/` catches it, and turns it into exit code 2."""
+    """Any failure that the user can mend. Only `cli/` catches it, and turns it into its exit code."""
+
+    exit_code = 2
 
 
 @dataclass(eq=False)

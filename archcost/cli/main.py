@@ -38,13 +38,13 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """The only place that turns a failure into an exit code: 2, with its message."""
+        """The only place that turns a failure into an exit code, with its message."""
         try:
             return super().invoke(ctx)
         except ArchcostError as error:
             text = str(error) if isinstance(error, SpecError) else f"error: {printable(str(error))}"
             click.echo(text, err=True)
-            sys.exit(2)
+            sys.exit(error.exit_code)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -45,7 +45,8 @@ def _loads(content: bytes, *, buffers: Any = ()) -> Any:
         from archcost.fleet.jobs import refuse
 
         said = f"this worker does archcost's jobs alone; what came names {error}"
-        log.warning("refused: %s", said)
+        if "tblib" not in str(error):  # how Dask sends a refusal on
+            log.warning("refused: %s", said)
         return Task("refused", refuse, said)  # raised here, it would cost the connection, and all that runs
 
 

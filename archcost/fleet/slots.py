@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -171,12 +170,3 @@ def names(bench: Bench) -> list[str]:
     kept = "-".join(model)
     short = re.match(r"(rtx-|gtx-)?[a-z]*\d+[a-z]*", kept)  # `t4`, `h200`; not `pcie-40gb`
     return list(dict.fromkeys([f"nvidia-{kept}", *([f"nvidia-{short[0]}"] if short else []), "cuda"]))
-
-
-def patience(seconds: float) -> float:
-    """How long a job may take from the coordinator's side: it may have had to wait as long as it ran."""
-    return 2 * seconds + START_SECONDS
-
-
-def elapsed(since: float) -> float:
-    return time.monotonic() - since

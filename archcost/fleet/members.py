@@ -1,0 +1,118 @@
+"""The workers of a fleet: what each offers, which of its slots are free, and what it has done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from archcost import __version__
+from archcost.fleet.wire import METRIC, TRAINING, Offer
+
+
+@dataclass(eq=False)
+class Member:
+    """A worker. slots: how many of each resource; busy_seconds: of all its slots together; counts: of its answers, by
+    what they were: done, failed, and the ways of failing."""
+
+    address: str
+    offer: Offer
+    slots: Mapping[str, int]
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: str = ""
+    busy_seconds: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def name(self) -> str:
+        return f"{self.offer.name}-{self.offer.pid}"
+
+    def count(self, what: str) -> None:
+        self.counts[what] += 1
+
+    def worked(self, seconds: float, answer: Mapping[str, Any]) -> None:
+        self.busy_seconds += seconds
+        if "failed" not in answer and "refused" not in answer:
+            self.count("done")
+        elif answer.get("how") == "error":
+            self.count("failed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seat:
+    """One slot of a worker's."""
+
+    member: Member
+    resource: str
+
+
+class Members:
+    """Who is there. former: those who are not any more, or get no work."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Member] = {}
+        self.former: list[Member] = []
+        self.command = ""
+        self._idle: dict[str, list[Seat]] = defaultdict(list)
+        self._unfit: set[str] = set()
+
+    def update(self, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Takes in what the scheduler knows of its workers; what the user should know of those who get no work."""
+        for address in [each for each in self.all if each not in known]:
+            self.all[address].gone.set()
+            self._remove(self.all.pop(address))
+        said = []
+        for address, worker in known.items():
+            if address in self.all:
+                continue
+            try:
+                offer = Offer.of(worker[METRIC])
+            except (KeyError, TypeError):
+                continue  # of somebody else's; Dask's clusters are shared
+            member = Member(address, offer, _slots(offer))
+            if offer.version != __version__ and address not in self._unfit:
+                self._unfit.add(address)
+                said.append(f"{member.name} has archcost {offer.version}, this is {__version__}; it gets no work")
+            if offer.version == __version__:
+                self.all[address] = member
+                for resource, count in member.slots.items():
+                    self._idle[resource] += [Seat(member, resource) for _ in range(count)]
+        return said
+
+    def seat(self, resource: str, avoid: Set[str]) -> Seat | None:
+        """A free slot, of a worker not to be avoided if there is one; None where all are taken, and where such a
+        worker will have one."""
+        idle = self._idle[resource]
+        fresh = [place for place, seat in enumerate(idle) if seat.member.name not in avoid] if avoid else [0]
+        if idle and fresh:
+            return idle.pop(fresh[0])
+        others = any(resource in each.slots and each.name not in avoid for each in self.all.values())
+        return idle.pop(0) if idle and not others else None
+
+    def free(self, seat: Seat) -> None:
+        if not seat.member.gone.is_set() and not seat.member.refused:
+            self._idle[seat.resource].append(seat)
+
+    def refuse(self, member: Member, why: str) -> None:
+        """It gets no work any more."""
+        member.refused = why
+        self._remove(member)
+
+    def count(self, resource: str) -> int:
+        """Slots, free or not."""
+        return sum(each.slots.get(resource, 0) for each in self.all.values() if not each.refused)
+
+    def _remove(self, member: Member) -> None:
+        if member not in self.former:
+            self.former.append(member)
+        for resource in member.slots:
+            self._idle[resource] = [seat for seat in self._idle[resource] if seat.member is not member]
+
+
+def _slots(offer: Offer) -> dict[str, int]:
+    slots: Counter[str] = Counter(device.resource for device in offer.devices)
+    if offer.train_slots:
+        slots[TRAINING] = offer.train_slots
+    return dict(slots)

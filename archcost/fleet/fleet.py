@@ -120,6 +120,15 @@ class Fleet:
                 raise found
             return found[0].request, found[1]
 
+    @property
+    def began(self) -> float:
+        """When, by `time.monotonic`."""
+        return self.members.began
+
+    def waiting(self, resource: str) -> int:
+        """Jobs that no slot was free for yet."""
+        return len(self._waiting.get(resource, ()))
+
     def until(self, said: Callable[[Members], str]) -> None:
         """Waits for workers to be there. said: what is missing; "" once nothing is. Raises Stopped."""
         start = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -14,13 +15,16 @@ from archcost.fleet.wire import METRIC, TRAINING, Offer
 
 @dataclass(eq=False)
 class Member:
-    """A worker. slots: how many of each resource; busy_seconds: of all its slots together; counts: of its answers, by
-    what they were: done, failed, and the ways of failing."""
+    """A worker. slots: how many of each resource; since, until: when it came, and went, in seconds of the search's
+    (until 0: it is here); busy_seconds: of all its slots together; counts: of its answers, by what they were: done,
+    failed, and the ways of failing."""
 
     address: str
     offer: Offer
     slots: Mapping[str, int]
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    since: float = 0.0
+    until: float = 0.0
     refused: str = ""
     busy_seconds: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
@@ -52,9 +56,9 @@ class Members:
     """Who is there. former: those who are not any more, or get no work."""
 
     def __init__(self) -> None:
+        self.began = time.monotonic()
         self.all: dict[str, Member] = {}
         self.former: list[Member] = []
-        self.command = ""
         self._idle: dict[str, list[Seat]] = defaultdict(list)
         self._unfit: set[str] = set()
 
@@ -71,7 +75,7 @@ class Members:
                 offer = Offer.of(worker[METRIC])
             except (KeyError, TypeError):
                 continue  # of somebody else's; Dask's clusters are shared
-            member = Member(address, offer, _slots(offer))
+            member = Member(address, offer, _slots(offer), since=time.monotonic() - self.began)
             if offer.version != __version__ and address not in self._unfit:
                 self._unfit.add(address)
                 said.append(f"{member.name} has archcost {offer.version}, this is {__version__}; it gets no work")
@@ -106,6 +110,7 @@ class Members:
 
     def _remove(self, member: Member) -> None:
         if member not in self.former:
+            member.until = time.monotonic() - self.began
             self.former.append(member)
         for resource in member.slots:
             self._idle[resource] = [seat for seat in self._idle[resource] if seat.member is not member]

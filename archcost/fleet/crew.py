@@ -162,7 +162,6 @@ def _accepted(bench: Bench, task: Task, request: Request, answer: dict[str, Any]
         except (ValueError, TypeError, KeyError) as error:
             reason = f"{answer.get('worker')} sent what is no measurement of this: {error}"
     return Measurement(
-        key=request.key,
         **bench.labels(task),
         **measurement.statistics([]),
         status=FAILED,

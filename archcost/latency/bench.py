@@ -42,12 +42,13 @@ class Bench:
         return replace(task, tf32=task.tf32 and self.is_gpu and task.dtype == "float32")
 
     def labels(self, task: Task) -> dict[str, Any]:
-        return labels(self.settled(task), self.name, self.fingerprint, self.software, self.protocol)
+        """What is known of a task's measurement beforehand; `key` is what the store knows it by."""
+        found = labels(self.settled(task), self.name, self.fingerprint, self.software, self.protocol)
+        return {"key": measurement.key_of({name: found[name] for name in measurement.IDENTITY}), **found}
 
     def key(self, task: Task) -> str:
-        """What the store knows a task's measurement by."""
-        labelled = self.labels(task)
-        return measurement.key_of({name: labelled[name] for name in measurement.IDENTITY})
+        key: str = self.labels(task)["key"]
+        return key
 
     def data(self) -> dict[str, Any]:
         """It as plain data, which `Bench(**data)` reads."""

@@ -46,7 +46,6 @@ class OwnDevice:
         except Exception as error:  # whatever the user's program meets
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300] if str(error) else ''}"
         return Measurement(
-            key=self.bench.key(task),
             **labelled,
             **measurement.statistics(samples),
             status=OK if samples else FAILED,

@@ -74,7 +74,7 @@ def measure(
             found = None
         if found is None:
             outcome = run(task, machine, protocol)
-            found = _measurement(key, labelled, outcome)
+            found = _measurement({"key": key, **labelled}, outcome)
             store.put(found)
             stored = False
         else:
@@ -97,9 +97,8 @@ def _checked(task: Task, machine: Machine) -> Task:
     return dataclasses.replace(task, tf32=task.tf32 and machine.is_gpu and task.dtype == "float32")
 
 
-def _measurement(key: str, labelled: Mapping[str, Any], outcome: Outcome) -> Measurement:
+def _measurement(labelled: Mapping[str, Any], outcome: Outcome) -> Measurement:
     return Measurement(
-        key=key,
         **labelled,
         **measurement.statistics(outcome.samples),
         status=outcome.status,
@@ -121,7 +120,7 @@ def timed(task: Task, machine: Machine) -> Measurement:
     """One task's measurement by the usual protocol, which no store is asked for and none keeps. Raises ArchcostError
     where the task makes no sense on the machine, or the device is lost."""
     task, known = _checked(task, machine), bench(machine)
-    return _measurement(known.key(task), known.labels(task), run(task, machine, Protocol.on(known.kind)))
+    return _measurement(known.labels(task), run(task, machine, Protocol.on(known.kind)))
 
 
 def run(task: Task, machine: Machine, protocol: Protocol) -> Outcome:

@@ -61,8 +61,9 @@ def need_dask() -> None:
         import distributed  # noqa: F401
     except ImportError as error:
         raise ArchcostError(f"{error.name} is not installed; a fleet needs it: pip install 'archcost[fleet]'") from None
-    for name in ("distributed", "bokeh", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in logging.root.manager.loggerDict:  # Dask gives each of its loggers a level of its own
+        if name.split(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def address_of(cluster: str) -> str:

@@ -32,6 +32,8 @@ GRACE_SECONDS = 120.0
 TRIES = 3
 ELSEWHERE = ("timeout", "died", "lost", "busy")
 """Ways of failing that another worker may not share."""
+WAITED = "waited"
+"""What a job did whose worker died of, or with, the one before it."""
 
 
 @dataclass(eq=False)
@@ -73,6 +75,7 @@ class Fleet:
         self._waiting: dict[str, list[tuple[int, int, Errand, asyncio.Future[Seat]]]] = defaultdict(list)
         self._count = itertools.count()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda loop, context: None)  # tasks of Dask's that nobody awaits
         self._thread = threading.Thread(target=self._loop.run_forever, name="archcost fleet", daemon=True)
         self._thread.start()
         self._client: Any = None
@@ -238,6 +241,8 @@ class Fleet:
                 self.warn(f"{seat.member.name} {answer['refused']}; it gets no work")
                 self.members.refuse(seat.member, answer["refused"])
                 continue
+            if answer.get("how") == WAITED:
+                continue
             if answer.get("how") not in ELSEWHERE:
                 self._settle(errand, {**answer, "worker": seat.member.name})
                 return
@@ -258,6 +263,7 @@ class Fleet:
         """One worker's answer; its slot is free again afterwards, unless it is lost."""
         request, member = errand.request, seat.member
         start = time.monotonic()
+        member.take(seat.resource, errand)
         future = self._client.submit(
             jobs.perform,
             request.text_of(),
@@ -270,18 +276,20 @@ class Fleet:
         )
         answered = self._begun(_answer(future))
         gone = asyncio.ensure_future(member.gone.wait())
-        turns = 2 if request.what == MEASURE else 1  # it may have waited for a device as long as it may take
+        # It may have waited for a device, and behind another job, as long as each may take.
+        turns = 3 if request.what == MEASURE else 1
         limit = turns * request.limit_seconds + GRACE_SECONDS
         try:
             await asyncio.wait({answered, gone}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if answered.done():
                 answer = answered.result()
-                member.worked(time.monotonic() - start, answer)
+                lost_waiting = answer.get("how") == "lost" and not member.works_on(seat.resource, errand)
+                member.worked(seat.resource, errand, time.monotonic() - start, answer)
                 self._free(seat)
-                return answer
+                return {"how": WAITED} if lost_waiting else answer
             if gone.done():
                 answered.cancel()
-                return {"failed": "was lost", "how": "lost"}
+                return {"failed": "was lost", "how": "lost" if member.works_on(seat.resource, errand) else WAITED}
             self._later(answered, seat, errand)
             return {"failed": f"did not answer for {limit:g} s", "how": "timeout"}
         except asyncio.CancelledError:
@@ -309,10 +317,10 @@ async def _answer(future: Any) -> dict[str, Any]:
     """What a worker said, or why it did not."""
     try:
         found: dict[str, Any] = json.loads(await future.result())
+        return found
     except Exception as error:  # Dask's own, its cancellation among them: the worker died, or the connection broke
         said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         unknown = isinstance(error, (ImportError, AttributeError))  # archcost is not where the scheduler runs
         return {"failed": said if unknown else f"was lost ({said})", "how": "error" if unknown else "lost"}
     finally:
         future.release()
-    return found

@@ -12,12 +12,18 @@ from typing import Any
 from archcost import __version__
 from archcost.fleet.wire import METRIC, TRAINING, Offer
 
+QUICK_SECONDS = 2.0
+
 
 @dataclass(eq=False)
 class Member:
     """A worker. slots: how many of each resource; since, until: when it came, and went, in seconds of the search's
     (until 0: it is here); busy_seconds: of all its slots together; counts: of its answers, by what they were: done,
-    failed, and the ways of failing."""
+    failed, and the ways of failing; open: jobs that it was sent, by resource, in their order.
+
+    Where jobs are over quickly it is sent one more for each slot than it can work on, so that it need not wait for the
+    next to come.
+    """
 
     address: str
     offer: Offer
@@ -28,6 +34,17 @@ class Member:
     refused: str = ""
     busy_seconds: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
+    open: dict[str, list[object]] = field(default_factory=dict)
+    spare: Counter[str] = field(default_factory=Counter)
+    quick: bool = False
+    _last: dict[str, float] = field(default_factory=dict)
+
+    def take(self, resource: str, job: object) -> None:
+        self.open.setdefault(resource, []).append(job)
+
+    def works_on(self, resource: str, job: object) -> bool:
+        """Whether a job has begun; those after it wait."""
+        return job in self.open[resource][: self.slots[resource]]
 
     @property
     def name(self) -> str:
@@ -36,8 +53,14 @@ class Member:
     def count(self, what: str) -> None:
         self.counts[what] += 1
 
-    def worked(self, seconds: float, answer: Mapping[str, Any]) -> None:
-        self.busy_seconds += seconds
+    def worked(self, resource: str, job: object, seconds: float, answer: Mapping[str, Any]) -> None:
+        """A job is over, so many seconds after it was sent."""
+        began = self.works_on(resource, job)
+        self.open[resource].remove(job)
+        self.quick = seconds < QUICK_SECONDS
+        if began:
+            self.busy_seconds += min(seconds, time.monotonic() - self._last.get(resource, 0.0))
+        self._last[resource] = time.monotonic()
         if "failed" not in answer and "refused" not in answer:
             self.count("done")
         elif answer.get("how") == "error":
@@ -46,10 +69,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seat:
-    """One slot of a worker's."""
+    """One slot of a worker's. spare: a place to wait for one."""
 
     member: Member
     resource: str
+    spare: bool = False
 
 
 class Members:
@@ -60,6 +84,7 @@ class Members:
         self.all: dict[str, Member] = {}
         self.former: list[Member] = []
         self._idle: dict[str, list[Seat]] = defaultdict(list)
+        self._spare: dict[str, list[Seat]] = defaultdict(list)
         self._unfit: set[str] = set()
 
     def update(self, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -88,16 +113,26 @@ class Members:
     def seat(self, resource: str, avoid: Set[str]) -> Seat | None:
         """A free slot, of a worker not to be avoided if there is one; None where all are taken, and where such a
         worker will have one."""
-        idle = self._idle[resource]
-        fresh = [place for place, seat in enumerate(idle) if seat.member.name not in avoid] if avoid else [0]
-        if idle and fresh:
-            return idle.pop(fresh[0])
+        for seats in (self._idle[resource], self._spare[resource]):
+            place = next((i for i, seat in enumerate(seats) if seat.member.name not in avoid), None)
+            if place is not None:
+                return seats.pop(place)
         others = any(resource in each.slots and each.name not in avoid for each in self.all.values())
-        return idle.pop(0) if idle and not others else None
+        return self._idle[resource].pop(0) if self._idle[resource] and not others else None
 
     def free(self, seat: Seat) -> None:
-        if not seat.member.gone.is_set() and not seat.member.refused:
-            self._idle[seat.resource].append(seat)
+        member, resource = seat.member, seat.resource
+        if member.gone.is_set() or member.refused:
+            return
+        if not seat.spare:
+            self._idle[resource].append(seat)
+        elif member.quick:
+            self._spare[resource].append(seat)
+        else:
+            member.spare[resource] -= 1
+        while member.quick and member.spare[resource] < member.slots[resource]:
+            member.spare[resource] += 1
+            self._spare[resource].append(Seat(member, resource, spare=True))
 
     def refuse(self, member: Member, why: str) -> None:
         """It gets no work any more."""
@@ -113,7 +148,8 @@ class Members:
             member.until = time.monotonic() - self.began
             self.former.append(member)
         for resource in member.slots:
-            self._idle[resource] = [seat for seat in self._idle[resource] if seat.member is not member]
+            for seats in (self._idle, self._spare):
+                seats[resource] = [seat for seat in seats[resource] if seat.member is not member]
 
 
 def _slots(offer: Offer) -> dict[str, int]:

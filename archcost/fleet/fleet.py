@@ -99,6 +99,8 @@ class Fleet:
                 self._run(self._disconnect()).result(CONNECT_SECONDS)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(CONNECT_SECONDS)
+            if not self._thread.is_alive():
+                self._loop.close()
 
     def send(self, request: Request, resource: str, order: int) -> None:
         """Has a job done; of those that wait for the same resource the lowest order goes first."""
@@ -199,7 +201,7 @@ class Fleet:
             await asyncio.sleep(max(WATCH_SECONDS, 20 * (time.monotonic() - start)))
 
     def _lacks(self, resource: str) -> bool:
-        return not any(resource in member.slots for member in self.members.all.values())
+        return not self.members.count(resource)
 
     async def _look(self) -> None:
         known = await self._client.scheduler.identity(n_workers=-1)

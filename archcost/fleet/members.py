@@ -117,7 +117,8 @@ class Members:
             place = next((i for i, seat in enumerate(seats) if seat.member.name not in avoid), None)
             if place is not None:
                 return seats.pop(place)
-        others = any(resource in each.slots and each.name not in avoid for each in self.all.values())
+        here = [each for each in self.all.values() if resource in each.slots and not each.refused]
+        others = any(each.name not in avoid for each in here)
         return self._idle[resource].pop(0) if self._idle[resource] and not others else None
 
     def free(self, seat: Seat) -> None:

@@ -169,4 +169,5 @@ def names(bench: Bench) -> list[str]:
     model = [word for word in words if word not in ("nvidia", "tesla", "geforce", "quadro")]
     kept = "-".join(model)
     short = re.match(r"(rtx-|gtx-)?[a-z]*\d+[a-z]*", kept)  # `t4`, `h200`; not `pcie-40gb`
-    return list(dict.fromkeys([f"nvidia-{kept}", *([f"nvidia-{short[0]}"] if short else []), "cuda"]))
+    known = [f"nvidia-{short[0].replace('-', '')}"] if short else []
+    return list(dict.fromkeys([*known, f"nvidia-{kept}", "cuda"]))

@@ -72,10 +72,12 @@ class Fleet:
         """Returns once it works for the scheduler."""
         words = options or ("--device", "devices.py:board")
         process = self._start(name, command("worker", self.address, "--name", name, *words), **environment)
+        said = []
         for line in process.stderr:
+            said.append(line)
             if "works for" in line:
                 return process
-        raise AssertionError(f"{name} did not start")
+        raise AssertionError(f"{name} did not start: {''.join(said)}")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         self.processes[name].send_signal(number)

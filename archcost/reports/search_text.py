@@ -169,8 +169,9 @@ def _work(answer: Answer) -> list[str]:
     lines = []
     evaluating, measuring, predictor = answer.evaluating, answer.measuring, answer.question.predictor
     if evaluating is not None:
+        pruned = f", {evaluating.pruned} stopped early" if evaluating.pruned else ""
         failed = f", {evaluating.failed} failed" if evaluating.failed else ""
-        lines.append(f"{_networks(evaluating.asked)} evaluated{failed}; it ended because {evaluating.ended}.")
+        lines.append(f"{_networks(evaluating.asked)} evaluated{pruned}{failed}; it ended because {evaluating.ended}.")
     if measuring is not None:
         failed = f", {measuring.failed} failed" if measuring.failed else ""
         before = f", {measuring.known} of them earlier" if measuring.known else ""

@@ -77,7 +77,7 @@ def rows(connection: sqlite3.Connection, condition: str, *values: str) -> Iterat
     for *cells, written in connection.execute(
         f"SELECT {', '.join(_COLUMNS)}, {curve} FROM evaluations{condition}", values
     ):
-        found = Evaluation(*cells, _curve(written, cells[0]))
+        found = Evaluation(**dict(zip(_COLUMNS, cells, strict=True)), curve=_curve(written, cells[0]))
         if (found.status == OK) != isinstance(found.accuracy, float):
             raise ArchcostError(f"the evaluation {found.key} is damaged: accuracy {found.accuracy!r}")
         yield found

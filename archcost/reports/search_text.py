@@ -122,6 +122,8 @@ def _scope(answer: Answer) -> str:
         what = f"The network with the {'most' if most else 'least'} {_objective(question)}"
     if answer.measuring:
         how = "of all variants, with measured times" if answer.exact else "among those that were measured"
+    elif answer.exact and answer.evaluating and answer.evaluating.pruned:
+        how = "of all variants, as far as they were not stopped early"
     else:
         how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
     keep = "keeps" if found.feasible == 1 else "keep"

@@ -96,11 +96,10 @@ class Evaluated:
         return self.accuracies.get(self._digests.get((place, number), ""), float("nan"))
 
     def answer(self, found: Found, exact: bool, seed: int, ended: str) -> Answer:
-        """exact: whether nothing was left out; what was stopped early was."""
         without = sum(value != value for value in self.accuracies.values())
         done = len(self.accuracies) - without
         work = Work(done, 0, without - self.pruned, ended, self.pruned)
-        return Answer(self.question, found, exact and not self.pruned, seed, evaluating=work)
+        return Answer(self.question, found, exact, seed, evaluating=work)
 
     def _digest(self, row: Candidates) -> str:
         key = _key(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,9 +22,12 @@ def unwatched(title: str, total: int | None) -> AbstractContextManager[Moved]:
 class Effort:
     """What a search may spend, and who watches it.
 
-    trials, sampler, seed, journal: of an evolution; evaluations, time_limit (seconds for each): of the user's command;
-    measurements, minutes: on a device; None takes what is usual; store: where both are kept. watch: makes, for a title
-    and a total, what is told how far it is; warn: is told what failed.
+    trials, sampler, seed, journal: of an evolution; evaluations, and of each time_limit (seconds), memory_limit (bytes)
+    and pruner (what stops it early): of the user's command, which runs train_slots times at once here and has what it
+    prints kept in the folder outputs; known_before: of the run that is gone on with, the evaluations that the store had
+    at its beginning, key -> created; ahead: questions under way at once; measurements, minutes: on a device; None takes
+    what is usual; store: where both are kept. watch: makes, for a title and a total, what is told how far it is; warn:
+    is told what failed.
     """
 
     trials: int = TRIALS
@@ -33,6 +36,12 @@ class Effort:
     journal: Path | None = None
     evaluations: int | None = None
     time_limit: float | None = None
+    memory_limit: float | None = None
+    pruner: str = "median"
+    train_slots: int = 1
+    outputs: Path | None = None
+    known_before: Mapping[str, str] | None = None
+    ahead: int | None = None
     measurements: int | None = None
     minutes: float | None = None
     store: str | Path | None = None

@@ -26,8 +26,8 @@ def answered(question: Question, effort: Effort, *, evaluate: str | None, device
     With both, the device is measured first where a limit on latency needs it, so that only what is predicted to keep
     to it is evaluated; then what was evaluated is measured. Raises ArchcostError where nothing fits.
     """
-    if evaluate is None and (effort.evaluations or effort.time_limit):
-        raise ArchcostError("a number of evaluations or a time limit is for a command; name one (--evaluate)")
+    if evaluate is None and (effort.evaluations or effort.time_limit or effort.memory_limit):
+        raise ArchcostError("a number of evaluations, or a limit on each, is for a command; name one (--evaluate)")
     if device is None and (effort.measurements or effort.minutes):
         raise ArchcostError("a number of measurements or minutes is for a device at hand (--device cpu or cuda)")
     if evaluate is None and device is None:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from archcost.search.answer import Answer
 
 FORMATS = ("table", "markdown", "csv", "json")
-JOURNAL = "study.journal"
-SPENT = ("trials", "sampler", "seed", "evaluations", "time_limit", "measurements", "minutes", "store")
+JOURNAL, OUTPUTS = "study.journal", "evaluations"
+SPENT = (
+    *("trials", "sampler", "seed", "evaluations", "time_limit", "memory_limit", "pruner", "train_slots"),
+    *("measurements", "minutes", "store"),
+)
 """Options that say what a search may spend."""
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
@@ -59,6 +62,18 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     type=click.FloatRange(0, min_open=True),
     help="Seconds for one evaluation.  [default: 3600]",
 )
+@click.option("--memory-limit", metavar="SIZE", help="Of one evaluation, with all that it starts: 4GiB.")
+@click.option(
+    "--pruner",
+    type=click.Choice(["median", "percentile", "none"]),
+    default="median",
+    show_default=True,
+    help='Optuna\'s, which stops a command early that prints {"step": 3, "accuracy": 41.2} on its way, if it is less '
+    "accurate there than half (percentile: three quarters) of the networks that cost no more.",
+)
+@click.option(
+    "--train-slots", type=click.IntRange(1), default=1, show_default=True, help="With --evaluate, so many at once here."
+)
 @click.option("--device", metavar="NAME", help="cuda or cpu measures here; a profile's name or file predicts.")
 @options.mode_option
 @click.option("--measurements", type=click.IntRange(1), help="With cuda or cpu, at most so many.  [default: 30]")
@@ -70,7 +85,13 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--sampler", type=click.Choice(["nsga2", "tpe"]), default="nsga2", show_default=True, help="Optuna's.")
 @click.option("--resume", is_flag=True, help="Go on with the evolution in --out DIR; measurements are kept anyway.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="Networks of the front to show.")
-@click.option("--out", "folder", metavar="DIR", help="Write result.json, front.csv, pictures and winner.yaml there.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    help="Write result.json, front.csv, pictures and winner.yaml there; with "
+    "--evaluate also evaluations/*.log, what each command printed, which is kept nowhere else.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
 @options.importing_options
@@ -111,13 +132,17 @@ def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) ->
     from archcost.api.effort import Effort
     from archcost.api.search import find
     from archcost.cli.measuring import moving, warn
+    from archcost.search import quantities
     from archcost.spec import ranges
 
     axes = _axes(asked)
     spent = {name: asked.pop(name) for name in SPENT}
+    if spent["memory_limit"] is not None:
+        spent["memory_limit"] = quantities.size(spent["memory_limit"], "--memory-limit")
     effort = Effort(
         **{name: value for name, value in spent.items() if value is not None},
         journal=_journal(folder, asked.pop("resume")),
+        outputs=None if folder is None else Path(folder, OUTPUTS),
         watch=moving,
         warn=warn,
     )

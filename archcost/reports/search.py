@@ -85,6 +85,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "measured": answer.measuring.done if answer.measuring else 0,
         "measured_before": answer.measuring.known if answer.measuring else 0,
         "evaluated": answer.evaluating.asked if answer.evaluating else 0,
+        "pruned": answer.evaluating.pruned if answer.evaluating else 0,
         "failed": sum(work.failed for work in (answer.measuring, answer.evaluating) if work),
         "ended": "; ".join(work.ended for work in (answer.evaluating, answer.measuring) if work) or None,
         "winner": {**row(question, table, answer.winner), "used": {_key(name): share for name, share in used.items()}},

@@ -122,6 +122,8 @@ def _scope(answer: Answer) -> str:
         what = f"The network with the {'most' if most else 'least'} {_objective(question)}"
     if answer.measuring:
         how = "of all variants, with measured times" if answer.exact else "among those that were measured"
+    elif answer.exact and answer.evaluating and answer.evaluating.pruned:
+        how = "of all variants, as far as they were not stopped early"
     else:
         how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
     keep = "keeps" if found.feasible == 1 else "keep"
@@ -169,8 +171,9 @@ def _work(answer: Answer) -> list[str]:
     lines = []
     evaluating, measuring, predictor = answer.evaluating, answer.measuring, answer.question.predictor
     if evaluating is not None:
+        pruned = f", {evaluating.pruned} stopped early" if evaluating.pruned else ""
         failed = f", {evaluating.failed} failed" if evaluating.failed else ""
-        lines.append(f"{_networks(evaluating.asked)} evaluated{failed}; it ended because {evaluating.ended}.")
+        lines.append(f"{_networks(evaluating.asked)} evaluated{pruned}{failed}; it ended because {evaluating.ended}.")
     if measuring is not None:
         failed = f", {measuring.failed} failed" if measuring.failed else ""
         before = f", {measuring.known} of them earlier" if measuring.known else ""

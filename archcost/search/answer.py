@@ -21,16 +21,18 @@ TRIALS = 2000
 @dataclass(frozen=True, slots=True)
 class Work:
     """What was asked of a device, or of a user's command. done: how many networks have an answer; known: those of them
-    that an earlier run had asked for; failed: those that have none; ended: why there were no more."""
+    that an earlier run had asked for; failed: those that have none; ended: why there were no more; pruned: those that
+    were stopped early, and have none either."""
 
     done: int
     known: int
     failed: int
     ended: str
+    pruned: int = 0
 
     @property
     def asked(self) -> int:
-        return self.done + self.failed
+        return self.done + self.failed + self.pruned
 
 
 @dataclass(eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 from archcost.search.answer import TRIALS
 from archcost.search.timing import MEASUREMENTS
 
+AHEAD = 16
+"""Questions under way at once on a cluster."""
 Moved = Callable[[int, int | None], None]
 """Is told how many are done, and how many could still beat them."""
 
@@ -23,8 +25,11 @@ class Effort:
     """What a search may spend, and who watches it.
 
     trials, sampler, seed, journal: of an evolution; evaluations, time_limit (seconds for each): of the user's command;
-    measurements, minutes: on a device; None takes what is usual; store: where both are kept. watch: makes, for a title
-    and a total, what is told how far it is; warn: is told what failed.
+    measurements, minutes: on a device; None takes what is usual; ahead: questions under way at once, on which the
+    answer depends; cluster: whose devices and slots are asked, None: this machine's; store: where answers are kept.
+    folder: of the results, where a search that begins says so; resume: goes on with the one that began there;
+    known_before: of that one, the evaluations that the store had at its beginning, key -> created. watch: makes, for a
+    title and a total, what is told how far it is; warn: is told what failed.
     """
 
     trials: int = TRIALS
@@ -35,6 +40,11 @@ class Effort:
     time_limit: float | None = None
     measurements: int | None = None
     minutes: float | None = None
+    ahead: int | None = None
+    cluster: str | None = None
+    folder: Path | None = None
+    resume: bool = False
+    known_before: Mapping[str, str] | None = None
     store: str | Path | None = None
     watch: Callable[[str, int | None], AbstractContextManager[Moved]] = unwatched
     warn: Callable[[str], None] = field(default=lambda said: None)
@@ -43,6 +53,11 @@ class Effort:
     def budget(self) -> int | None:
         """Measurements; None where only time ends them."""
         return self.measurements or (None if self.minutes else MEASUREMENTS)
+
+    @property
+    def measuring_ahead(self) -> int:
+        """Candidates that may be under way at once on devices: one machine's take turns anyway."""
+        return self.ahead or (1 if self.cluster is None else AHEAD)
 
     @property
     def halved(self) -> Effort:

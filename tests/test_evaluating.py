@@ -301,7 +301,7 @@ def test_pruned_runs_are_counted_and_named(tmp_path, monkeypatch):
     Path("own.yaml").write_text(DIGITS)
     Path("train.py").write_text(TRAIN)
     said = []
-    effort = Effort(store="s.db", outputs=Path("logs"), train_slots=3, warn=said.append, evaluations=100)
+    effort = Effort(store="s.db", folder=Path("logs"), train_slots=3, warn=said.append, evaluations=100)
     command = shlex.join([sys.executable, "-S", "train.py"]) + " {alpha} {resolution} {depth}"
     asked = {"alpha": [0.25, 0.5, 0.75, 1], "resolution": [8, 12, 16, 20, 24]}
     found = archcost.find("own.yaml", evaluate=command, effort=effort, **asked).to_dict()
@@ -323,7 +323,7 @@ def test_pruned_runs_are_counted_and_named(tmp_path, monkeypatch):
 def test_a_failure_names_its_output(tmp_path):
     (tmp_path / "own.yaml").write_text(DIGITS)
     said = []
-    effort = Effort(store=tmp_path / "s.db", outputs=tmp_path / "logs", warn=said.append)
+    effort = Effort(store=tmp_path / "s.db", folder=tmp_path / "logs", warn=said.append)
     command = """sh -c 'test {depth} = 3 || echo "{{\\"accuracy\\": 5}}"'"""
     archcost.find(tmp_path / "own.yaml", alpha=1, resolution=16, evaluate=command, effort=effort)
     (warning,) = said

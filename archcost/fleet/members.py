@@ -85,6 +85,8 @@ class Members:
         self.former: list[Member] = []
         self._idle: dict[str, list[Seat]] = defaultdict(list)
         self._spare: dict[str, list[Seat]] = defaultdict(list)
+        self.unfit: list[str] = []
+        """Why some get no work."""
         self._unfit: set[str] = set()
 
     def update(self, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -104,6 +106,7 @@ class Members:
             if offer.version != __version__ and address not in self._unfit:
                 self._unfit.add(address)
                 said.append(f"{member.name} has archcost {offer.version}, this is {__version__}; it gets no work")
+                self.unfit.append(said[-1])
             if offer.version == __version__:
                 self.all[address] = member
                 for resource, count in member.slots.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ class Work:
 class Answer:
     """candidates: those that keep to every limit, the best first; of large spaces only the best and the front.
 
-    exact: whether every variant was gone through; measuring, evaluating: where that was done; device: what was measured
-    on.
+    exact: whether every variant was gone through; measuring, evaluating: where that was done; devices: what was
+    measured on, by the label of its columns; ahead: how many questions were under way at once.
     """
 
     question: Question
@@ -49,7 +49,8 @@ class Answer:
     seed: int
     measuring: Work | None = None
     evaluating: Work | None = None
-    device: dict[str, Any] | None = None
+    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ahead: int | None = None
 
     @property
     def candidates(self) -> Candidates:

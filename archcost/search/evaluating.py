@@ -12,7 +12,7 @@ from archcost.graph import Network, build
 from archcost.latency.evaluations import OK, PRUNED, Evaluation
 from archcost.latency.subject import digest
 from archcost.search.answer import Answer, Work
-from archcost.search.candidates import MAXIMISED, Candidates
+from archcost.search.candidates import MAXIMISED, Candidates, named
 from archcost.search.crew import Crew, Curve, Inquiry, Job
 from archcost.search.enumeration import Found, enumerate_all, note
 from archcost.search.question import Question
@@ -39,7 +39,7 @@ class Evaluated:
         self._built: dict[tuple[int, int], Network] = {}
         """Networks that may be asked for next."""
         self._rivals: list[tuple[tuple[float, ...], Curve]] = []
-        timed = ("seconds",) if question.predictor is not None else ()
+        timed = [named("seconds", device) for device in question.predictors]
         self._costs = [name for name in (*question.objectives, *timed) if name not in MAXIMISED]
 
     def __len__(self) -> int:

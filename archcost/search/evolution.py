@@ -220,12 +220,12 @@ def _alone(space: Space, number: int) -> Settings:
 def _cheap(constraints: Constraints, row: Candidates) -> bool:
     """Whether a variant keeps to the limits on its costs."""
     limits = [name for name, _ in constraints.given() if name not in MAXIMISED]
-    return all(bool(constraints.met(name, getattr(row, name))[0]) for name in limits)
+    return all(bool(constraints.met(name, row.column(name))[0]) for name in limits)
 
 
 def _violation(row: Candidates, name: str, limit: float) -> float:
     """How far a limit is exceeded, as a share of it; 0 or less where it holds."""
-    value = float(getattr(row, name)[0])
+    value = float(row.column(name)[0])
     if value != value:
         return WORST
     return (limit - value if name in MAXIMISED else value - limit) / limit

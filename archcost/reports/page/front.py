@@ -61,11 +61,10 @@ def front(question: Question, predictors: Sequence[Predictor], found: Found) -> 
     table = _candidates(question) if whole else _listed(question, found)
     columns = {name: getattr(table, name) for name in COLUMNS}
     for predictor in predictors:
-        times = (
-            _candidates(replace(question, predictor=predictor)).seconds if whole else _timed(question, table, predictor)
-        )
+        asked = replace(question, predictors={"": predictor})
+        times = _candidates(asked).seconds if whole else _timed(question, table, predictor)
         columns[f"seconds:{predictor.profile.name}"] = times
-    columns["measured"] = _measured(question, table, found)
+    columns |= _measured(question, table, found)
     return {
         "count": len(table),
         "size": size,
@@ -124,7 +123,10 @@ def _listed(question: Question, found: Found) -> Candidates:
         network=np.arange(len(numbers), dtype=np.uint64),
         **{name: column(name) for name in (*COSTS, "accuracy", "accuracy_low", "accuracy_high", "published")},
         outside=np.zeros(len(numbers), bool),
-        **dict.fromkeys(("seconds", "seconds_low", "seconds_high", "measured"), unknown),
+        seconds=unknown,
+        seconds_low=unknown,
+        seconds_high=unknown,
+        measured=unknown,
     )
 
 
@@ -139,19 +141,22 @@ def _timed(question: Question, table: Candidates, predictor: Predictor) -> Any:
     return np.array(found, float)
 
 
-def _measured(question: Question, table: Candidates, found: Found) -> Any:
-    """Seconds of what the search measured, and the accuracies that only it knows put into the table."""
-    measured = np.full(len(table), np.nan)
+def _measured(question: Question, table: Candidates, found: Found) -> dict[str, Any]:
+    """Seconds of what the search measured, of several devices `measured:NAME` for each, and the accuracies that only it
+    knows put into the table."""
+    keys = dict.fromkeys(key for row in found.rows for key in row if key.startswith("measured_ms_")) or ["measured_ms"]
+    measured = {key: np.full(len(table), np.nan) for key in keys}
     for row in found.rows:
         place = _place(question, table, row)
         if place is None:
             continue
-        if row.get("measured_ms") is not None:
-            measured[place] = row["measured_ms"] * 1e-3
+        for key, seconds in measured.items():
+            if row.get(key) is not None:
+                seconds[place] = row[key] * 1e-3
         for name in ("accuracy", "accuracy_low", "accuracy_high"):
             if row.get(name) is not None and np.isnan(getattr(table, name)[place]):
                 getattr(table, name)[place] = row[name]
-    return measured
+    return {key.replace("_ms_", ":").removesuffix("_ms"): seconds for key, seconds in measured.items()}
 
 
 def _place(question: Question, table: Candidates, row: Mapping[str, Any]) -> int | None:

@@ -25,7 +25,10 @@ export class Variants {
     for (const name of Object.keys(this.columns)) {
       if (name.startsWith("seconds:")) found[name] = { title: `Predicted time, ${name.slice(8)}`, write: seconds };
     }
-    found.measured = { title: "Measured time", write: seconds };
+    for (const name of Object.keys(this.columns)) {
+      if (name === "measured") found[name] = { title: "Measured time", write: seconds };
+      if (name.startsWith("measured:")) found[name] = { title: `Measured time, ${name.slice(9)}`, write: seconds };
+    }
     return Object.fromEntries(
       Object.entries(found).filter(([name]) => this.columns[name].some((value) => !Number.isNaN(value))),
     );
@@ -43,6 +46,11 @@ export class Variants {
       Object.keys(this.axes).find((name) => name.startsWith("seconds:"));
     return Object.entries(limits).flatMap(([name, value]) => {
       if (name === "latency_ms") return times ? [[times, value * 1e-3]] : [];
+      if (name.startsWith("latency_ms_")) {
+        const device = name.slice(11);
+        const column = [`measured:${device}`, `seconds:${device}`].find((each) => each in this.axes);
+        return column ? [[column, value * 1e-3]] : [];
+      }
       return [[name === "min_accuracy" ? "accuracy" : name, value]];
     });
   }

@@ -235,7 +235,8 @@ def test_two_runs_do_not_share_a_journal(tmp_path):
 
 TRAIN = """
 import json, os, random, sys, time
-os.write(os.open(os.environ["RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT), (" ".join(sys.argv[1:]) + chr(10)).encode())
+log = os.open(os.environ["RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(log, (" ".join(sys.argv[1:]) + chr(10)).encode())
 noise = random.Random(" ".join(sys.argv[1:]))
 top = 50 + 20 * float(sys.argv[1]) + int(sys.argv[2]) / 4 + noise.uniform(-20, 0)
 for step in range(1, 4):
@@ -333,3 +334,22 @@ def test_a_failure_names_its_output(tmp_path):
 
 def test_ahead_is_the_same_here_and_on_a_cluster():
     assert evaluating.AHEAD == 16
+
+
+def test_interrupted_before_anything_is_known(tmp_path):
+    (tmp_path / "own.yaml").write_text(DIGITS)
+    command = shlex.join([sys.executable, "-m", "archcost", "search", "own.yaml", "--resolution", "8", "--alpha", "1"])
+    words = [*shlex.split(command), "--evaluate", f"sh -c 'echo $$ >> {tmp_path}/pids; sleep 600'", "--store", "s.db"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    process = subprocess.Popen([*words, "--train-slots", "2"], cwd=tmp_path, env=env, stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    pids = tmp_path / "pids"
+    while not pids.exists() or pids.read_text().count("\n") < 2:
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 2 and "interrupted before anything was known" in said
+    for pid in pids.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)

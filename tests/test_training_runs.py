@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -117,7 +118,7 @@ def read(parts):
 def test_parts_of_lines_are_put_together(cuts):
     content = ("é" * 9 + "\n" + report(1, 40, note="ü\u2028") + report(3, 41) + ANSWER).encode()
     places = [0, *sorted(cuts), len(content)]
-    answers = read([content[a:b] for a, b in zip(places, places[1:], strict=False)])
+    answers = read([content[a:b] for a, b in itertools.pairwise(places)])
     assert answers.curve == {1: 40, 3: 41} and answers.answer == ANSWER.strip()
 
 
@@ -309,6 +310,37 @@ def test_results_travel_as_json():
     for broken in ({}, {**found.data(), "status": "fine"}, {**found.data(), "accuracy": None}, {"x": 1}):
         with pytest.raises(ArchcostError, match="no result of an evaluation"):
             Result.of(broken)
+
+
+def test_an_evaluation_on_a_worker(tmp_path):
+    """From a search's job to a request, to what a worker makes of it, to the search's store."""
+    from archcost import __version__
+    from archcost.fleet.evaluations import evaluation as performed
+    from archcost.fleet.wire import EVALUATE, Request, spec_of
+
+    network = build(SPEC, settle(SPEC, "0.35", None, "32x64", {"depth": "3"}))
+    code = """
+        print(json.dumps({"step": 1, "accuracy": float(sys.argv[1])}))
+        print(json.dumps({"accuracy": 50, "told": sys.argv[2:], "text": open(sys.argv[2]).read()}))
+    """
+    command = python(tmp_path, code) + " %s {spec} {alpha} {resolution} {depth}"
+    with Store(tmp_path / "store.db") as store:
+        for accuracy, status in ((31, "ok"), (29, "pruned")):
+            evaluator = Evaluator(command % accuracy, store, 60, memory_bytes=4e9, pruner="median")
+            there = evaluator.order(network, "mine", CURVES)
+            limits = {"limit_seconds": there.seconds, "memory_bytes": there.memory_bytes, "pruner": there.pruner}
+            request = Request(
+                __version__, EVALUATE, evaluator.key(network), **spec_of(network, "mine"), **limits,
+                command=there.command, curves=there.curves,
+            )  # fmt: skip
+            answer = json.loads(json.dumps(performed(Request.read(request.text_of()))))
+            found = evaluator.accept(network, "mine", Result.of(answer["evaluation"]))
+            assert (found.status, found.curve) == (status, {1: accuracy}), found.reason
+            assert store.evaluation(request.key) == found == evaluator.known(network)
+            assert (found.spec, found.alpha, found.resolution) == ("mine@depth=3", 0.35, "32x64")
+            if status == "ok":
+                told = json.loads(found.answer)
+                assert told["told"][1:] == ["0.35", "32x64", "3"] and told["text"] == SPEC.text
 
 
 # What is kept

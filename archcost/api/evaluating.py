@@ -14,7 +14,7 @@ from archcost.latency.evaluations import FAILED, Evaluation
 from archcost.latency.store import Store
 from archcost.search.answer import Answer
 from archcost.search.crew import Crew, Job, Threads
-from archcost.search.evaluating import AHEAD, EVALUATIONS
+from archcost.search.evaluating import AHEAD, EVALUATIONS, INTERRUPTED
 from archcost.search.evaluating import evaluated as searched
 from archcost.search.question import Question
 
@@ -63,6 +63,8 @@ def evaluated(
             watched=lambda count: moved(count, None),
         )
     work = answer.evaluating
+    if work is not None and work.ended == INTERRUPTED and not work.asked:
+        raise ArchcostError("interrupted before anything was known; the same search goes on with what the store has")
     if work is not None and work.asked and not work.done:
         raise ArchcostError(f"no accuracy could be had: all {work.asked} evaluations failed, as said above")
     return answer

@@ -90,7 +90,8 @@ class Request:
     mode: str = "eager"
     tf32: bool = False
     command: str = ""
-    memory_bytes: int | None = None
+    memory_bytes: float | None = None
+    pruner: str = "none"
     curves: tuple[Mapping[str, float], ...] = field(default=())
 
     def text_of(self) -> str:

@@ -21,6 +21,7 @@ from archcost.search.space import LARGEST
 EVALUATIONS = 50
 AHEAD = 16
 """Questions under way at once, however many can be answered at once: what is asked shall not depend on that."""
+INTERRUPTED = "interrupted"
 Told = Callable[[str, Network], Evaluation | None]
 """What came of asking for a spec's network, in the order of the questions; None where nothing did."""
 
@@ -152,6 +153,7 @@ def evaluated(
         evaluations=budget,
     )
     stopped = "all evaluations are spent" if len(asked.accuracies) >= budget else "it was interrupted or ran dry"
+    stopped = INTERRUPTED if asked.open else stopped
     return asked.answer(found, False, seed, stopped)
 
 
@@ -175,10 +177,10 @@ def _all(question: Question, asked: Evaluated, budget: int, seed: int) -> Answer
         while asked.open:
             asked.next()
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        stopped = INTERRUPTED
     found.candidates = _filled(table, asked, question)
     note(found.extremes, _filled(table, asked, costs) or table, question.constraints)
-    return asked.answer(found, stopped != "interrupted", seed, stopped)
+    return asked.answer(found, stopped != INTERRUPTED, seed, stopped)
 
 
 def spread(places: Sequence[int]) -> list[int]:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from archcost.fleet.cluster import Cluster
 from archcost.search.answer import TRIALS
 from archcost.search.timing import MEASUREMENTS
 
@@ -28,7 +29,7 @@ class Effort:
     trials, sampler, seed, journal: of an evolution; evaluations, and of each time_limit (seconds), memory_limit (bytes)
     and pruner (what stops it early): of the user's command, which runs train_slots times at once here; measurements,
     minutes: on a device; None takes what is usual; ahead: questions under way at once, on which the answer depends;
-    fleet: whose devices and slots are asked, None: this machine's; store: where answers are kept. folder: of the
+    cluster: whose devices and slots are asked, None: this machine's; store: where answers are kept. folder: of the
     results, where a search that begins says so, and what commands print is kept; resume: goes on with the one that
     began there; known_before: of that one, the evaluations that the store had at its beginning, key -> created. watch:
     makes, for a title and a total, what is told how far it is; warn: is told what failed.
@@ -46,7 +47,7 @@ class Effort:
     measurements: int | None = None
     minutes: float | None = None
     ahead: int | None = None
-    cluster: str | None = None
+    cluster: Cluster | None = None
     folder: Path | None = None
     resume: bool = False
     known_before: Mapping[str, str] | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 from archcost.api import run as runs
@@ -14,16 +14,16 @@ from archcost.api.evaluating import evaluated
 from archcost.api.memory import Memory
 from archcost.api.run import Run
 from archcost.api.targets import Target
-from archcost.api.timing import Clocks, How, Known
+from archcost.api.timing import Clocks, How
 from archcost.errors import ArchcostError
+from archcost.fleet.cluster import Joined
 from archcost.latency import folders
-from archcost.latency.bench import Bench
 from archcost.latency.measurement import OK, Measurement
 from archcost.latency.store import Store
 from archcost.reports.search_errors import require
 from archcost.search.answer import Answer, answer
 from archcost.search.candidates import parted
-from archcost.search.crew import Crew
+from archcost.search.evaluating import EVALUATIONS
 from archcost.search.question import Question
 from archcost.search.space import LARGEST
 
@@ -49,36 +49,50 @@ def answered(
             raise ArchcostError("--ahead is for questions to devices at hand, or to a command (--device, --evaluate)")
         return _checked(_plain(question, effort))
     path = folders.store(None if effort.store is None else str(effort.store))
-    with Store(path) as store, _clocks(question, timed, store, effort, mode, evaluate) as (clocks, run):
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(path))
+        cluster = None if effort.cluster is None else stack.enter_context(effort.cluster.joined(effort.warn))
+        clocks, run = _clocks(question, timed, store, effort, mode, evaluate, cluster)
         effort = replace(effort, known_before=run.evaluations if run.resumed else None)
-        if evaluate is None:
-            found = _checked(_plain(_untimed(question), effort))
-        else:
-            asked = _untimed(question) if timed else question
-            if any(device.limit for device in timed):
-                asked = _within(question, asked, clocks.measured(_learning(question, effort), effort.halved))
-            found = _checked(evaluated(asked, evaluate, store, effort))
-        if not timed:
-            return found
-        found.question = replace(question, accuracies=found.question.accuracies)
-        return _checked(clocks.measured(found, effort))
+        found = _asked(question, timed, clocks, store, effort, evaluate, cluster)
+        found.fleet = None if cluster is None else cluster.state().data()
+        return found
 
 
-@contextmanager
-def crew_of(
-    names: Sequence[str], how: How, store: Store, known: Known, effort: Effort
-) -> Iterator[tuple[Crew, Mapping[str, Bench]]]:
-    """Who measures on devices of these names, and what these are; what comes of it is in the store first.
+def _asked(
+    question: Question,
+    timed: Sequence[Target],
+    clocks: Clocks,
+    store: Store,
+    effort: Effort,
+    command: str | None,
+    cluster: Joined | None,
+) -> Answer:
+    """The answer of those who know: devices, and a command."""
+    if command is None:
+        found = _checked(_plain(_untimed(question), effort))
+    else:
+        asked = _untimed(question) if timed else question
+        if any(device.limit for device in timed):
+            asked = _within(question, asked, clocks.measured(_learning(question, effort), effort.halved))
+        budget = effort.evaluations or EVALUATIONS
+        trainers = None if cluster is None else lambda evaluator: nullcontext(cluster.training(evaluator, budget))
+        found = _checked(evaluated(asked, command, store, effort, trainers))
+    if not timed:
+        return found
+    found.question = replace(question, accuracies=found.question.accuracies)
+    return _checked(clocks.measured(found, effort))
 
-    known: what the store has of a key, where that stands for an answer.
-    """
-    yield timing.here(names, how, store, known, effort.warn)
 
-
-@contextmanager
 def _clocks(
-    question: Question, timed: Sequence[Target], store: Store, effort: Effort, mode: str, command: str | None
-) -> Iterator[tuple[Clocks, Run]]:
+    question: Question,
+    timed: Sequence[Target],
+    store: Store,
+    effort: Effort,
+    mode: str,
+    command: str | None,
+    cluster: Joined | None,
+) -> tuple[Clocks, Run]:
     """The devices, with what is known of candidates on them already, and the run that begins or goes on."""
     how = How(question.scale, mode)
     asked: set[str] = set()
@@ -92,20 +106,23 @@ def _clocks(
         return found if answers else None
 
     labels = {device.name: device.label for device in timed}
-    with crew_of(list(labels), how, store, known, effort) as (crew, benches):
-        stored = list(store.rows()) if labels else []
-        rows = {labels[name]: [row for row in stored if how.measured(row, bench)] for name, bench in benches.items()}
-        ids = {labels[name]: bench.id for name, bench in benches.items()}
-        run = runs.begun(
-            effort.folder,
-            runs.question_data(question, ids, effort, mode, command),
-            [row for each in rows.values() for row in each],
-            {} if command is None else {e.key: e.created for e in store.evaluations() if e.command == command},
-            resume=effort.resume,
-        )
-        before = {label: [row for row in each if not run.made(row)] for label, each in rows.items()}
-        since = {label: [row for row in each if run.made(row)] for label, each in rows.items()}
-        yield Clocks(crew, benches, labels, how, Memory(before, since)), run
+    if cluster is None:
+        crew, benches = timing.here(list(labels), how, store, known, effort.warn)
+    else:
+        crew, benches = cluster.measuring(list(labels), how.task, store, known, effort.budget)
+    stored = list(store.rows()) if labels else []
+    rows = {labels[name]: [row for row in stored if how.measured(row, bench)] for name, bench in benches.items()}
+    ids = {labels[name]: bench.id for name, bench in benches.items()}
+    run = runs.begun(
+        effort.folder,
+        runs.question_data(question, ids, effort, mode, command),
+        [row for each in rows.values() for row in each],
+        {} if command is None else {e.key: e.created for e in store.evaluations() if e.command == command},
+        resume=effort.resume,
+    )
+    before = {label: [row for row in each if not run.made(row)] for label, each in rows.items()}
+    since = {label: [row for row in each if run.made(row)] for label, each in rows.items()}
+    return Clocks(crew, benches, labels, how, Memory(before, since)), run
 
 
 def _checked(found: Answer) -> Answer:

@@ -93,7 +93,7 @@ def question_data(
         "seed": effort.seed,
         "sampler": effort.sampler,
         "trials": effort.trials,
-        "ahead": effort.ahead,
+        "ahead": effort.measuring_ahead if benches else effort.ahead,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from archcost.api.effort import Effort
 from archcost.api.here import answered
 from archcost.api.question import question_of
-from archcost.api.targets import targets
+from archcost.api.targets import is_here, is_of_cluster, targets
 from archcost.graph import build
 from archcost.reports import search as reports
 from archcost.reports import yaml
@@ -78,12 +78,15 @@ def find(
     alpha, resolution and parameters' values are lists, or ranges as text. accuracy: a table of your own; evaluate: a
     command that prints it. device: cpu, cuda, cuda:1 or a callable of your own (module:attribute) is measured here; of
     a profile's name or file times are predicted; or a list of such. max_latency: with one device a time, else by the
-    devices' names. Raises ArchcostError where nothing fits.
+    devices' names. On a cluster (effort) names are of devices that its workers have. Raises ArchcostError where nothing
+    fits.
     """
     several = [specs] if isinstance(specs, (str, Path)) else list(specs)
     axes = {"alpha": alpha, "resolution": resolution, **(parameters or {})}
     max_latency = limits.pop("max_latency", None)
-    devices = targets(device, max_latency, dtype=dtype, mode=mode)
+    effort = effort or Effort()
+    measured = is_here if effort.cluster is None else is_of_cluster
+    devices = targets(device, max_latency, dtype=dtype, mode=mode, measured=measured)
     question = question_of(
         several,
         limits,
@@ -97,4 +100,4 @@ def find(
         targets=devices,
         own=evaluate is not None,
     )
-    return Search(answered(question, effort or Effort(), evaluate=evaluate, devices=devices, mode=mode))
+    return Search(answered(question, effort, evaluate=evaluate, devices=devices, mode=mode))

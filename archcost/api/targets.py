@@ -37,6 +37,12 @@ def is_here(name: str) -> bool:
     return name == "cpu" or name.split(":")[0] == "cuda" or own.is_own(name)
 
 
+def is_of_cluster(name: str) -> bool:
+    """Whether a name is that of a device which a cluster's workers have: whatever is no profile's file. A profile's
+    name is its device's there, and nothing is predicted that was to be measured."""
+    return Path(name).suffix not in (".yaml", ".yml")
+
+
 def targets(
     device: Any, max_latency: Any, *, dtype: str, mode: str, measured: Callable[[str], bool] = is_here
 ) -> tuple[Target, ...]:

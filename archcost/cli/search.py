@@ -13,6 +13,7 @@ from archcost.errors import ArchcostError
 
 if TYPE_CHECKING:
     from archcost.api.search import Search
+    from archcost.fleet.cluster import Cluster
     from archcost.search.answer import Answer
 
 FORMATS = ("table", "markdown", "csv", "json")
@@ -96,6 +97,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     help="Questions under way at once; the same N gives the same answer, however many workers there are.  [default: 1 "
     "on this machine, 16 on a cluster]",
 )
+@options.cluster_options
 @options.store_option
 @options.memory_options
 @click.option("--seed", type=int, help="Of an evolution, in spaces beyond 10^8 variants.  [default: 0]")
@@ -128,6 +130,7 @@ def command(
     archcost search --budget 300M --max-latency 5ms --device cpu
     archcost search --max-latency cuda=2ms --max-latency cpu=30ms --out both
     archcost search --min-accuracy 70 --out best
+    archcost search --cluster tcp://10.0.0.1:8786 --max-latency nvidia-t4=5ms --max-latency cpu=30ms --out fleet
     """
     form = format_of(form, output, ENDINGS, "table")
     found = _found(specs, asked, folder).answer
@@ -148,7 +151,7 @@ def command(
 
 
 def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) -> Search:
-    from archcost.api.effort import Effort
+    from archcost.api.effort import Effort, unwatched
     from archcost.api.search import find
     from archcost.cli.measuring import moving, warn
     from archcost.search import quantities
@@ -159,12 +162,14 @@ def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) ->
     if spent["memory_limit"] is not None:
         spent["memory_limit"] = quantities.size(spent["memory_limit"], "--memory-limit")
     resume = asked.pop("resume")
+    cluster = _cluster(asked)
     effort = Effort(
         **{name: value for name, value in spent.items() if value is not None},
         journal=_journal(folder, resume),
         folder=None if folder is None else Path(folder),
         resume=resume,
-        watch=moving,
+        cluster=cluster,
+        watch=moving if cluster is None else unwatched,  # it shows itself
         warn=warn,
     )
     against = asked.pop("against")
@@ -178,6 +183,17 @@ def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) ->
         effort=effort,
         **asked,
     )
+
+
+def _cluster(asked: dict[str, Any]) -> Cluster | None:
+    """The cluster that is asked, taken out of what is asked."""
+    from archcost.fleet.cluster import Cluster
+    from archcost.fleet.connection import Tls
+    from archcost.fleet.display import shown
+
+    address, tls = asked.pop("cluster"), Tls(*(asked.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")))
+    tries, limit, wait = (asked.pop(name) for name in ("tries", "measurement_limit", "wait"))
+    return None if address is None else Cluster(address, tls, tries, limit, wait, shown)
 
 
 def _journal(folder: str | None, resume: bool) -> Path | None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from archcost import __version__
 from archcost.accuracy.evaluation import Result
 from archcost.accuracy.evaluator import Evaluator
 from archcost.errors import ArchcostError
 from archcost.fleet import state
 from archcost.fleet.fleet import Fleet
 from archcost.fleet.members import Members
-from archcost.fleet.wire import EVALUATE, MEASURE, SLOT, TRAINING, Request, spec_of
+from archcost.fleet.wire import EVALUATE, MEASURE, SLOT, TRAINING, VERSION, Request, spec_of
 from archcost.latency import evaluations, measurement
 from archcost.latency.bench import Bench
 from archcost.latency.measurement import FAILED, OK, Measurement
@@ -118,7 +117,7 @@ def measuring(
     def request(job: Job) -> tuple[Request, str]:
         bench, asked = task(job)
         made = Request(
-            __version__,
+            VERSION,
             MEASURE,
             bench.key(asked),
             limit_seconds=limit_seconds,
@@ -149,7 +148,7 @@ def training(fleet: Fleet, ledger: Ledger, evaluator: Evaluator) -> FleetCrew:
 
     def request(job: Job) -> tuple[Request, str]:
         made = Request(
-            __version__,
+            VERSION,
             EVALUATE,
             evaluator.key(job.network),
             limit_seconds=evaluator.seconds,

@@ -107,6 +107,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "equals": rows(answer.equals[:EQUALS]),
         "equals_count": len(answer.equals),
         "published": [_published(point, cost) for point, cost in alternatives(question)],
+        **({} if answer.fleet is None else {"fleet": answer.fleet}),
     }
 
 

@@ -40,7 +40,8 @@ class Answer:
     """candidates: those that keep to every limit, the best first; of large spaces only the best and the front.
 
     exact: whether every variant was gone through; measuring, evaluating: where that was done; devices: what was
-    measured on, by the label of its columns; ahead: how many questions were under way at once.
+    measured on, by the label of its columns; ahead: how many questions were under way at once; fleet: who did the work,
+    where that were other machines.
     """
 
     question: Question
@@ -51,6 +52,7 @@ class Answer:
     evaluating: Work | None = None
     devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ahead: int | None = None
+    fleet: Mapping[str, Any] | None = None
 
     @property
     def candidates(self) -> Candidates:

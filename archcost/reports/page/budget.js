@@ -30,19 +30,19 @@ export class Budget {
     );
     handle.addEventListener("pointerdown", (event) => {
       handle.setPointerCapture(event.pointerId);
-      front.dragging = true;
+      this.held = true;
       handle.focus({ preventScroll: true });
       event.preventDefault();
     });
     handle.addEventListener("pointermove", (event) => {
-      if (!front.dragging) return;
+      if (!this.held) return;
+      front.dragging = true; // a press that does not move picks a point, as beside the line
       const { left, width } = front.svg.getBoundingClientRect();
       front.setBudget(front.sx.invert(((event.clientX - left) * front.width) / width));
       event.stopPropagation();
     });
     for (const end of ["pointerup", "pointercancel"])
-      handle.addEventListener(end, () => setTimeout(() => (front.dragging = false)));
-    handle.addEventListener("click", (event) => event.stopPropagation());
+      handle.addEventListener(end, () => ((this.held = false), setTimeout(() => (front.dragging = false))));
     handle.addEventListener("keydown", (event) => {
       const [low, high] = front.range;
       const step = (high / low) ** 0.01;

@@ -24,7 +24,7 @@ export function paintCloud(canvas, { xs, ys, space, sx, sy, width, height, space
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   const many = xs.length;
-  const size = many > 20000 ? 1.6 : many > FEW ? 2.2 : 3.2;
+  const size = many > 20000 ? 1.6 : many > FEW ? 2.2 : 4.5;
   context.globalAlpha = many > 20000 ? 0.35 : 0.6;
   const colours = spaces.map((_, i) => colourOf(i));
   const shapes = spaces.length > 1 && many <= FEW ? spaces.map((_, i) => new Path2D(shapeOf(i, 30))) : null;

@@ -81,7 +81,7 @@ export class Graph {
     }
     this.said =
       this.open.size && this.open.size < blocks.size
-        ? ` Opened ${count(this.open.size)} of ${many(blocks.size, "block")}: a drawing holds ${count(MANY)} boxes; the others open one by one.`
+        ? ` Opened ${count(this.open.size)} of ${many(blocks.size, "block")}, the outermost first: a drawing holds ${count(MANY)} boxes; the others open one by one.`
         : "";
     this.draw();
     this.reveal();
@@ -197,7 +197,9 @@ export class Graph {
   }
 
   toggle(name) {
-    if (!this.open.delete(name)) this.open.add(name);
+    const closed = this.open.delete(name);
+    if (!closed) this.open.add(name);
+    this.roving.at = `${closed ? "block" : "frame"} ${name}`;
     this.said = "";
     this.draw();
   }

@@ -4,35 +4,27 @@ export const NODE = { width: 168, height: 38 };
 export const TAB = 16; // pixels that the name of an open block takes
 const EDGE_ROOM = 12;
 
-// nodes: { id, block, layers } by id, in the order of the schedule; edges: pairs of ids; open: names of open blocks.
+// nodes: { block, layers } by id, in the order of the schedule; edges: pairs of ids; open: names of open blocks.
 // Gives boxes and frames by id ({ x, y, width, height } about their middles), routes (points by edge), width, height.
 export function placed(nodes, edges, open) {
   const found = { boxes: new Map(), frames: new Map(), routes: [], width: 0, height: 0 };
   let top = EDGE_ROOM;
-  let tail = null; // the box that the next piece hangs from
   for (const piece of pieces(nodes, edges, open)) {
     const own = laid(piece, open);
-    const link = edges.find(([from, to]) => tail === from && own.boxes.has(to));
-    const above = tail && found.boxes.get(tail);
-    const dx = above ? above.x - own.boxes.get(link?.[1] ?? piece.ids[0]).x : 0;
+    const above = found.boxes.get(piece.source);
+    const dx = above ? above.x - own.entry : 0;
     const dy = top - own.top;
     const moved = ({ x, y, ...rest }) => ({ x: x + dx, y: y + dy, ...rest });
     for (const [id, box] of own.boxes) found.boxes.set(id, moved(box));
     for (const [id, frame] of own.frames) found.frames.set(id, moved(frame));
-    for (const { edge, points } of own.routes) found.routes.push({ edge, points: points.map(moved) });
-    if (link) found.routes.push({ edge: link, points: between(above, found.boxes.get(link[1])) });
+    for (const { edge, points } of own.routes) {
+      const route = points.map(moved);
+      if (edge[0] === piece.source) route[0] = { x: above.x, y: above.y + above.height / 2 };
+      found.routes.push({ edge, points: route });
+    }
     top += own.bottom - own.top + (open.size ? 40 : 28);
-    tail = piece.last;
   }
   return shifted(found);
-}
-
-function between(above, below) {
-  const [from, to] = [above.y + above.height / 2, below.y - below.height / 2];
-  return [0, 0.5, 1].map((part) => ({
-    x: above.x + (below.x - above.x) * part,
-    y: from + (to - from) * part,
-  }));
 }
 
 // Everything moved so that it begins at the drawing's corner.
@@ -56,37 +48,38 @@ function framesOf(node, open) {
   return parts.map((_, i) => parts.slice(0, i + 1).join(".")).filter((name) => open.has(name));
 }
 
-// The schedule cut wherever a single edge crosses and no open block is cut: { ids, edges, last }.
+// The schedule cut wherever a single tensor crosses and no open block is cut: ids, edges, and the node above that
+// their first edges come from.
 function pieces(nodes, edges, open) {
   const ids = [...nodes.keys()];
   const place = new Map(ids.map((id, i) => [id, i]));
   const outer = ids.map((id) => framesOf(nodes.get(id), open)[0] ?? id);
-  const crossing = new Array(ids.length).fill(0);
-  for (const [from, to] of edges)
-    for (let at = place.get(from); at < place.get(to); at++) crossing[at] += 1;
+  const crossing = ids.map(() => new Set());
+  for (const [from, to] of edges) for (let at = place.get(from); at < place.get(to); at++) crossing[at].add(from);
   const found = [];
-  let first = 0;
-  ids.forEach((id, at) => {
-    const cut = crossing[at] === 1 && outer[at] !== outer[at + 1];
+  let [first, source] = [0, null];
+  ids.forEach((_, at) => {
+    const cut = crossing[at].size === 1 && outer[at] !== outer[at + 1];
     if (!cut && at < ids.length - 1) return;
     const own = new Set(ids.slice(first, at + 1));
-    const next = edges.find(([from, to]) => own.has(from) && place.get(to) > at);
-    const inside = edges.filter(([from, to]) => own.has(from) && own.has(to));
-    found.push({ ids: [...own], edges: inside, last: next?.[0] ?? id, nodes });
-    first = at + 1;
+    found.push({ ids: [...own], edges: edges.filter(([, to]) => own.has(to)), source, nodes });
+    [first, source] = [at + 1, [...crossing[at]][0]];
   });
   return found;
 }
 
-// One piece by itself, with where it begins and ends.
-function laid({ ids, edges, nodes }, open) {
+// One piece by itself, with where it begins and ends, and where along x the tensor from above comes in.
+function laid({ ids, edges, source, nodes }, open) {
   if (ids.length === 1 && !framesOf(nodes.get(ids[0]), open).length) {
     const box = { x: 0, y: 0, ...NODE };
-    return { boxes: new Map([[ids[0], box]]), frames: new Map(), routes: [], ...reachOf([box], []) };
+    const into = (y) => ({ x: 0, y });
+    const routes = edges.map((edge) => ({ edge, points: [into(-NODE.height), into(-0.7 * NODE.height), into(-NODE.height / 2)] }));
+    return { boxes: new Map([[ids[0], box]]), frames: new Map(), routes, entry: 0, ...reachOf([box], []) };
   }
   const graph = new dagre.graphlib.Graph({ compound: true });
   graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: open.size ? 34 : 24 });
   graph.setDefaultEdgeLabel(() => ({}));
+  if (source) graph.setNode(source, { width: NODE.width, height: 0 });
   for (const id of ids) {
     graph.setNode(id, { ...NODE });
     const path = framesOf(nodes.get(id), open).map((name) => `open ${name}`);
@@ -102,7 +95,8 @@ function laid({ ids, edges, nodes }, open) {
   const names = graph.nodes().filter((name) => name.startsWith("open "));
   const frames = new Map(names.map((name) => [name.slice(5), withTab(graph.node(name))]));
   const routes = edges.map((edge) => ({ edge, points: graph.edge(...edge).points }));
-  return { boxes, frames, routes, ...reachOf(boxes.values(), frames.values()) };
+  const entry = source ? graph.node(source).x : 0;
+  return { boxes, frames, routes, entry, ...reachOf(boxes.values(), frames.values()) };
 }
 
 const withTab = ({ x, y, width, height }) => ({ x, y: y - TAB / 2, width, height: height + TAB });

@@ -188,7 +188,7 @@ export function envelope(steps, each) {
 
 // Layers' numbers along the schedule: the first, and round ones.
 function scheduleTicks(layers, most) {
-  const round = d3.ticks(1, layers, Math.min(most, layers)).filter((tick) => Number.isInteger(tick) && tick > 1);
-  const step = round.length > 1 ? round[1] - round[0] : layers;
-  return [1, ...round.filter((tick) => tick - 1 > step / 2 && tick <= layers)];
+  if (layers <= most) return d3.range(1, layers + 1);
+  const round = d3.ticks(1, layers, most).filter((tick) => Number.isInteger(tick) && tick > 1 && tick <= layers);
+  return [1, ...round.filter((tick) => tick - 1 > (round[1] - round[0]) / 2)];
 }

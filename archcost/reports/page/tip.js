@@ -35,6 +35,8 @@ export function showTipOf(element, lines) {
   tipped = element;
   element.setAttribute("aria-describedby", "tip");
   showTip(lines, ...besideOf(element));
+  const [, y] = besideOf(element);
+  byId("tip").hidden = y < 0 || y > innerHeight;
 }
 
 function besideOf(element) {
@@ -73,8 +75,8 @@ export function watchTips() {
       if (!tipped?.isConnected) return void (target === document && hideTip());
       if (!target.contains(tipped)) return;
       const [x, y] = besideOf(tipped);
-      if (y < 0 || y > innerHeight) hideTip();
-      else putTip(x, y);
+      byId("tip").hidden = y < 0 || y > innerHeight; // until it scrolls into view
+      putTip(x, y);
     },
     true,
   );

@@ -1,5 +1,6 @@
 // The page's address: the section in view and the knobs, so that a reload keeps them and a link can be sent.
-// #layers, or #layers?network=0&alpha=0.5&batch=8: values as the command line takes them; what stands as written is left out.
+// #layers, or #layers?network=0&alpha=0.5&batch=8: values as the command line takes them; what was never turned is
+// left out.
 
 import { byId } from "./dom.js";
 import { plain, square } from "./format.js";

@@ -30,7 +30,12 @@ export function section(id, title, lead, tools = []) {
   const element = h(
     "section",
     { id, "aria-labelledby": `${id}-title` },
-    h("div", { class: "section-head" }, h("h2", { id: `${id}-title`, tabindex: -1 }, title), h("div", { class: "tools" }, tools)),
+    h(
+      "div",
+      { class: "section-head" },
+      h("h2", { id: `${id}-title`, tabindex: -1 }, title),
+      h("div", { class: "tools" }, tools),
+    ),
     lead && h("p", { class: "lead" }, lead),
     body,
   );
@@ -41,7 +46,8 @@ export function section(id, title, lead, tools = []) {
 // What scrolls sideways or down in a box of its own, with a shadow at the edge that more lies beyond.
 export function scroller(name, attributes, ...children) {
   const { class: more = "", ...others } = attributes;
-  const box = h("div", { tabindex: 0, role: "region", "aria-label": name, ...others, class: `scroll ${more}` }, children);
+  const region = { tabindex: 0, role: "region", "aria-label": name, class: `scroll ${more}` };
+  const box = h("div", { ...region, ...others }, children);
   const whole = h("div", { class: "edged" }, box);
   const look = () => {
     const right = box.scrollWidth - box.clientWidth - box.scrollLeft > 1;

@@ -4,7 +4,7 @@ import { bottomAxis, leftAxis, linear, logTicks, logarithmic } from "./axes.js";
 import { Budget, EDGE } from "./budget.js";
 import { paintCloud, shapeOf } from "./cloud.js";
 import { h, s, say, section, select, sized } from "./dom.js";
-import { accuracy, count, many, plain, square } from "./format.js";
+import { count, many } from "./format.js";
 import { hideTip, leaveTip, showTip } from "./tip.js";
 import { Variants } from "./variants.js";
 import { Walker } from "./walker.js";
@@ -13,6 +13,8 @@ import { Winner } from "./winner.js";
 const FEWEST = 5; // known accuracies for which the front is of accuracy, unless a search was
 const NEAR = 14; // pixels
 const BEYOND = 10; // so many times the dearest variant, or part of the cheapest, an axis reaches for the search's limit
+const DIAMOND = "M0-5.6L5.6 0L0 5.6L-5.6 0Z";
+const colour = (space) => `var(--space-${space % 6})`;
 
 export class Front {
   constructor(state) {
@@ -36,8 +38,12 @@ export class Front {
     ];
     const { element, body, lead } = section("front", "Front", " ", tools);
     Object.assign(this, { element, lead });
+    this.build(body);
+  }
+
+  build(body) {
     this.budgets = {}; // what was dragged, by what is across
-    const { batch, dtype, origin } = state.data.front;
+    const { batch, dtype, origin } = this.state.data.front;
     this.scale = `batch ${count(batch)}, ${dtype}`;
     this.asked = `Front: ${this.scale}, as ${origin ? "searched" : "written"}`;
     this.canvas = h("canvas", { "aria-hidden": "true" });
@@ -67,21 +73,11 @@ export class Front {
     return this.budgets[this.x];
   }
 
-  // The variants that both axes know, the cheapest first.
-  get known() {
-    if (this.sorted !== this.edge) {
-      const [xs, ys] = [this.variants.values(this.x), this.variants.values(this.y)];
-      const places = d3.range(this.variants.count).filter((i) => xs[i] === xs[i] && ys[i] === ys[i]);
-      [this.sorted, this.inOrder] = [this.edge, places.sort((a, b) => xs[a] - xs[b] || a - b)];
-    }
-    return this.inOrder;
-  }
-
   drawLegend() {
     const { spaces } = this.state.data.front;
     const marks = [
       ["front", "front", this.edge.length > 1],
-      ["published", "published", this.points.length],
+      ["published", spaces.length > 1 ? "published: hollow" : "published", this.points.length],
       ["winner", "winner under the budget", this.best >= 0],
       ["current", "the knobs", this.current >= 0],
     ];
@@ -92,7 +88,7 @@ export class Front {
         s(
           "svg",
           { class: "shape", viewBox: "-6 -6 12 12", "aria-hidden": "true" },
-          s("path", { d: shapeOf(i, 60), style: { fill: `var(--space-${i % 6})` } }),
+          s("path", { d: shapeOf(i, 60), style: { fill: colour(i) } }),
         ),
         spaces.length > 1 ? space.spec : "variant",
       ),
@@ -128,18 +124,27 @@ export class Front {
     }
     this.overlay();
     const { front } = state.data;
-    const unknown = this.unknown
-      ? ` ${count(this.unknown)} of them ${this.unknown === 1 ? "has" : "have"} no known ${this.y === "accuracy" ? "accuracy" : "figure"} here and ${this.unknown === 1 ? "is" : "are"} left out.`
-      : "";
-    const other =
-      front.batch !== state.batch || front.dtype !== state.dtype
-        ? ", whatever batch and number type the knobs are set to"
-        : "";
-    const which = front.whole
-      ? `${many(front.count, "distinct network")} among ${many(front.size, "variant")}.`
-      : `${many(front.count, "network")} that the search named, of ${many(front.size, "variant")}.`;
-    this.lead.textContent = `${this.asked}${other}. ${which}${unknown}${this.beyond} Drag the budget, or click a point to set the knobs to it.`;
+    const how = "Drag the budget, or click a point to set the knobs to it.";
+    this.lead.textContent = [this.kept(), this.counted(), this.beyond, how].filter(Boolean).join(" ");
     this.notes.replaceChildren(...front.statements.map((statement) => h("p", {}, statement)));
+  }
+
+  // At which batch and in which number type all of it is.
+  kept() {
+    const { data, batch, dtype } = this.state;
+    const same = data.front.batch === batch && data.front.dtype === dtype;
+    return `${this.asked}${same ? "" : ", whatever batch and number type the knobs are set to"}.`;
+  }
+
+  counted() {
+    const { whole, count: there, size } = this.state.data.front;
+    const which = whole
+      ? `${many(there, "distinct network")} among ${many(size, "variant")}.`
+      : `${many(there, "network")} that the search named, of ${many(size, "variant")}.`;
+    if (!this.unknown) return which;
+    const figure = this.y === "accuracy" ? "accuracy" : "figure";
+    const [have, are] = this.unknown === 1 ? ["has", "is"] : ["have", "are"];
+    return `${which} ${count(this.unknown)} of them ${have} no known ${figure} here and ${are} left out.`;
   }
 
   // Scales, the cloud of variants, and the front: what no knob changes.
@@ -152,6 +157,31 @@ export class Front {
     const points = variants.published
       .map((point) => [variants.ofPublished(point, this.x), variants.ofPublished(point, this.y), point])
       .filter(([a, b]) => a === a && b === b);
+    const limit = variants.limits.find(([name]) => name === this.x)?.[1];
+    const [x0, x1, y0, y1] = this.domain(xs, ys, points, limit, up);
+    this.sx = logarithmic([x0 * 0.93, x1 * 1.07], [EDGE.left, width - EDGE.right]);
+    const margin = (y1 - y0) * 0.06 || 1;
+    this.sy = up
+      ? linear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top])
+      : logarithmic([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
+    this.points = points;
+    this.range = [x0, x1];
+    this.known = variants.ordered(this.x, this.y);
+    this.edge = variants.front(this.known, this.y);
+    const own = variants.data.winner;
+    const start = limit ?? (own === null ? Math.sqrt(x0 * x1) : xs[own]);
+    const { write } = variants.axes[this.x];
+    this.beyond = limit < x0 || limit > x1 ? `The search's limit, ${write(limit)}, lies beyond the axis.` : "";
+    this.budgets[this.x] ??= start === start ? Math.min(x1, Math.max(x0, start)) : x1;
+    sized(this.svg, width, height);
+    this.plot.style.setProperty("aspect-ratio", `${width} / ${height}`);
+    const { spaces } = this.state.data.front;
+    const { space } = variants.columns;
+    this.pixels = paintCloud(this.canvas, { xs, ys, space, sx: this.sx, sy: this.sy, width, height, spaces });
+  }
+
+  // From where to where the axes reach: all variants and points, and the search's limit.
+  domain(xs, ys, points, limit, up) {
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
     const widen = (a, b) => {
       if (a !== a || b !== b) return;
@@ -161,90 +191,72 @@ export class Front {
       y1 = Math.max(y1, b);
     };
     this.unknown = 0;
-    for (let i = 0; i < variants.count; i++) {
+    for (let i = 0; i < xs.length; i++) {
       if (xs[i] !== xs[i] || ys[i] !== ys[i]) this.unknown++;
       else widen(xs[i], ys[i]);
     }
     for (const [a, b] of points) widen(a, b);
     if (x0 > x1) [x0, x1, y0, y1] = [1, 10, up ? 0 : 1, up ? 100 : 10];
-    const limit = variants.limits.find(([name]) => name === this.x)?.[1];
     if (limit > 0) [x0, x1] = [Math.min(x0, Math.max(limit, x0 / BEYOND)), Math.max(x1, Math.min(limit, x1 * BEYOND))];
-    this.sx = logarithmic([x0 * 0.93, x1 * 1.07], [EDGE.left, width - EDGE.right]);
-    const margin = (y1 - y0) * 0.06 || 1;
-    this.sy = up
-      ? linear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top])
-      : logarithmic([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
-    this.points = points;
-    this.range = [x0, x1];
-    this.edge = variants.front(this.x, this.y);
-    const own = variants.data.winner;
-    const start = limit ?? (own === null ? Math.sqrt(x0 * x1) : xs[own]);
-    const [low, high] = this.range;
-    this.beyond =
-      limit < low || limit > high ? ` The search's limit, ${variants.axes[this.x].write(limit)}, lies beyond the axis.` : "";
-    this.budgets[this.x] ??= start === start ? Math.min(x1, Math.max(x0, start)) : x1;
-    sized(this.svg, width, height);
-    this.plot.style.setProperty("aspect-ratio", `${width} / ${height}`);
-    const { spaces } = this.state.data.front;
-    const { space } = variants.columns;
-    this.pixels = paintCloud(this.canvas, { xs, ys, space, sx: this.sx, sy: this.sy, width, height, spaces });
+    return [x0, x1, y0, y1];
   }
 
+  // What the knobs and the budget change: the winner, the marks, and the card.
   overlay() {
-    const { variants, width, height, sx, sy } = this;
-    const { write: writeX, title: titleX } = variants.axes[this.x];
-    const { write: writeY, title: titleY, up } = variants.axes[this.y];
+    const { variants } = this;
+    this.best = variants.winner(this.x, this.y, this.budget);
+    this.current = variants.current();
+    this.rest.replaceChildren(...this.drawnAxes(), ...this.marks());
+    this.grip.draw(variants.axes[this.x]);
+    this.walker.draw();
+    this.drawLegend();
+    this.card.draw();
+  }
+
+  drawnAxes() {
+    const { width, height, sx, sy } = this;
+    const [x, y] = [this.variants.axes[this.x], this.variants.axes[this.y]];
+    const [right, bottom] = [width - EDGE.right, height - EDGE.bottom];
+    const ups = y.up ? sy.ticks(6) : logTicks(sy, 5, y.binary);
+    return [
+      leftAxis(sy, right, EDGE.left, ups, y.up ? String : y.write),
+      bottomAxis(sx, bottom, EDGE.top, logTicks(sx, width < 500 ? 4 : 8, x.binary), x.write),
+      s("text", { x: EDGE.left, y: 13, class: "axis-name" }, y.title),
+      s("text", { x: right, y: height - 8, class: "axis-name end" }, x.title),
+    ];
+  }
+
+  // The front, what is published, and who won, is picked and is in view; with several specs each has its shape.
+  marks() {
+    const { variants, sx, sy } = this;
+    const { spaces, winner } = this.state.data.front;
     const [xs, ys] = [variants.values(this.x), variants.values(this.y)];
+    const { space } = variants.columns;
+    const several = spaces.length > 1;
     const line = d3
       .line()
       .x((at) => sx(xs[at]))
       .y((at) => sy(ys[at]))
       .curve(d3.curveStepAfter);
-    this.best = variants.winner(this.x, this.y, this.budget);
-    this.current = variants.current();
+    const shape = (kind, of, area, x, y, paint) =>
+      s("path", {
+        class: kind,
+        d: several ? shapeOf(of, area) : DIAMOND,
+        style: several ? { [paint]: colour(of) } : null,
+        transform: `translate(${sx(x)} ${sy(y)})`,
+      });
     const known = (at) => at >= 0 && xs[at] === xs[at] && ys[at] === ys[at];
     const mark = (at, kind, r) => known(at) && s("circle", { class: kind, cx: sx(xs[at]), cy: sy(ys[at]), r });
-    const own = this.state.data.front.winner ?? -1;
-    const several = this.state.data.front.spaces.length > 1;
     const dot = (at) =>
-      several
-        ? s("path", {
-            class: "front-dot",
-            d: shapeOf(variants.columns.space[at], 42),
-            transform: `translate(${sx(xs[at])} ${sy(ys[at])})`,
-            style: { fill: `var(--space-${variants.columns.space[at] % 6})` },
-          })
-        : mark(at, "front-dot", 2.6);
-    const upTicks = up ? sy.ticks(6) : logTicks(sy, 5, variants.axes[this.y].binary);
-    const ticks = logTicks(sx, width < 500 ? 4 : 8, variants.axes[this.x].binary);
-    this.rest.replaceChildren(
-      ...[
-        leftAxis(sy, width - EDGE.right, EDGE.left, upTicks, (tick) => (up ? String(tick) : writeY(tick))),
-        bottomAxis(sx, height - EDGE.bottom, EDGE.top, ticks, writeX),
-        s("text", { x: EDGE.left, y: 13, class: "axis-name" }, titleY),
-        s("text", { x: width - EDGE.right, y: height - 8, class: "axis-name end" }, titleX),
-        s("path", { class: "front-line", d: line(this.edge) ?? "" }),
-        ...(this.edge.length < 400 ? this.edge.map(dot) : []),
-        ...this.points.map(([a, b, point]) =>
-          s("rect", {
-            class: "published",
-            style: several ? { stroke: `var(--space-${point.space % 6})` } : null,
-            x: sx(a) - 4,
-            y: sy(b) - 4,
-            width: 8,
-            height: 8,
-            transform: `rotate(45 ${sx(a)} ${sy(b)})`,
-          }),
-        ),
-        mark(own, "own-winner", 9),
-        mark(this.current, "current", 6),
-        mark(this.best, "best", 6.5),
-      ].filter(Boolean),
-    );
-    this.grip.draw(variants.axes[this.x]);
-    this.walker.draw();
-    this.drawLegend();
-    this.card.draw();
+      several ? shape("front-dot", space[at], 42, xs[at], ys[at], "fill") : mark(at, "front-dot", 2.6);
+    return [
+      s("path", { class: "front-line", d: line(this.edge) ?? "" }),
+      ...(this.edge.length < 400 ? this.edge.map(dot) : []),
+      ...this.points.map(([x, y, point]) => shape("published", point.space, 64, x, y, "stroke")),
+      mark(winner ?? -1, "own-winner", 9),
+      mark(this.current, "current", 6),
+      mark(this.best, "best", 6.5),
+    ].filter(Boolean);
   }
 
   setBudget(value) {
@@ -274,33 +286,9 @@ export class Front {
     if (this.dragging || !this.pixels) return;
     const { variant, published } = this.near(event);
     this.plot.classList.toggle("near", variant >= 0);
-    if (published) return showTip(this.source(published), event.clientX, event.clientY);
+    if (published) return showTip(this.variants.source(published), event.clientX, event.clientY);
     if (variant < 0) return hideTip();
-    showTip(this.figures(variant), event.clientX, event.clientY);
-  }
-
-  figures(variant) {
-    const { variants } = this;
-    const { spec, text } = variants.describe(variant);
-    const figures = Object.entries(variants.axes);
-    return [
-      `${spec}, ${text}`,
-      ...figures.map(([name, axis]) => [axis.title, axis.write(variants.values(name)[variant])]),
-    ];
-  }
-
-  source(point) {
-    const spec = this.state.data.front.spaces[point.space].spec;
-    return [
-      `${spec}, α ${plain(point.alpha)}${point.resolution ? `, ${square(point.resolution)} px` : ""}`,
-      ["published top-1", accuracy(point.accuracy)],
-      ["trained", point.recipe],
-      ...Object.entries(this.variants.axes)
-        .filter(([name]) => name !== "accuracy")
-        .map(([name, axis]) => [axis.title, axis.write(this.variants.ofPublished(point, name))]),
-      `Source: ${point.source}`,
-      point.note,
-    ].filter(Boolean);
+    showTip(this.variants.figures(variant), event.clientX, event.clientY);
   }
 
   pick(event) {

@@ -235,6 +235,8 @@ export class Graph {
     const last = node.layers.at(-1) && now.layers[position.get(node.layers.at(-1).name)];
     const name = node.block ?? last?.name ?? "input";
     const chosen = node.layers.some((layer) => layer.name === this.state.selected);
+    const closed = node.block ? `, ${many(node.layers.length, "layer")}, closed` : "";
+    const inside = chosen && node.block ? `; ${this.state.selected} is selected in it` : "";
     const act = () => (node.block ? this.toggle(node.block) : last && this.state.select(name));
     const short_ = name.split(".").at(-1);
     const group = s(
@@ -244,7 +246,7 @@ export class Graph {
         "data-mark": last ? node.id : null,
         role: last ? "button" : "img",
         tabindex: last ? -1 : null,
-        "aria-label": `${name}${node.block ? `, ${many(node.layers.length, "layer")}, closed` : ""}: ${write(value)}${chosen && node.block ? `; ${this.state.selected} is selected in it` : ""}`,
+        "aria-label": `${name}${closed}: ${write(value)}${inside}`,
         "aria-expanded": node.block ? "false" : null,
         "aria-pressed": node.block || !last ? null : String(chosen),
         onclick: act,

@@ -254,7 +254,7 @@ export class Layers {
   row(item, at) {
     const { layer } = item;
     const chosen = layer && layer.name === this.state.selected;
-    const open = !layer && !this.closed.has(item.name);
+    const open = !layer && (this.printing || !this.closed.has(item.name));
     return h(
       "tr",
       {

@@ -33,8 +33,8 @@ function shifted(found) {
   const left = Math.min(...all.map(({ x, width }) => x - width / 2)) - EDGE_ROOM;
   for (const box of all) box.x -= left;
   for (const { points } of found.routes) for (const point of points) point.x -= left;
-  const reach = [...all.map(({ x, width }) => x + width / 2), ...found.routes.flatMap((r) => r.points.map(({ x }) => x))];
-  found.width = Math.max(...reach) + EDGE_ROOM;
+  const curves = found.routes.flatMap(({ points }) => points.map(({ x }) => x));
+  found.width = Math.max(...all.map(({ x, width }) => x + width / 2), ...curves) + EDGE_ROOM;
   found.height = Math.max(...all.map(({ y, height }) => y + height / 2)) + EDGE_ROOM;
   return found;
 }
@@ -72,8 +72,8 @@ function pieces(nodes, edges, open) {
 function laid({ ids, edges, source, nodes }, open) {
   if (ids.length === 1 && !framesOf(nodes.get(ids[0]), open).length) {
     const box = { x: 0, y: 0, ...NODE };
-    const into = (y) => ({ x: 0, y });
-    const routes = edges.map((edge) => ({ edge, points: [into(-NODE.height), into(-0.7 * NODE.height), into(-NODE.height / 2)] }));
+    const into = [-1, -0.7, -0.5].map((part) => ({ x: 0, y: part * NODE.height }));
+    const routes = edges.map((edge) => ({ edge, points: into }));
     return { boxes: new Map([[ids[0], box]]), frames: new Map(), routes, entry: 0, ...reachOf([box], []) };
   }
   const graph = new dagre.graphlib.Graph({ compound: true });

@@ -3,6 +3,8 @@
 import { byId, dotted, h, scroller, section, select } from "./dom.js";
 import { DASH, bytes, count, many, seconds, short, sizes } from "./format.js";
 
+const HEADS = ["Counter", "Calls them", "Counts", "Against archcost", "What differs"];
+
 export class Overview {
   constructor(state) {
     this.state = state;
@@ -193,8 +195,7 @@ export class Overview {
     });
     this.every.replaceChildren(
       h("summary", {}, "What other counters print for it"),
-      scroller("Conventions side by side", {}, table(["Counter", "Calls them", "Counts", "Against archcost", "What differs"], rows))
-        .whole,
+      scroller("Conventions side by side", {}, table(HEADS, rows)).whole,
     );
     this.every.open = open;
   }

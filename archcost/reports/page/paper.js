@@ -1,5 +1,5 @@
-// A graph on paper: one drawing where it fits a page, columns of it where it is long, and a sentence where neither can be
-// read.
+// A graph on paper: one drawing where it fits a page, columns of it where it is long, and a sentence where neither can
+// be read.
 
 import { h, s } from "./dom.js";
 
@@ -15,15 +15,18 @@ export function columnsOf({ svg, width, height, placed }) {
   if (wide < LEAST) return [left("is too wide")];
   const scale = PAPER.height / height >= WHOLE_FROM ? Math.min(wide, PAPER.height / height) : wide;
   const columns = Math.ceil((height * scale) / PAPER.height - 0.001);
-  const slices = columns > 1 ? cuts(placed, height, Math.min(height / columns + 40, PAPER.height / scale)) : [[0, height]];
+  const most = Math.min(height / columns + 40, PAPER.height / scale);
+  const slices = columns > 1 ? cuts(placed, height, most) : [[0, height]];
   const beside = Math.max(1, Math.floor((PAPER.width + GAP) / (width * scale + GAP)));
   if (slices.length > beside * SHEETS) return [left("is too long")];
   const drawn = slices.map(([top, bottom]) => slice(svg, width, top, bottom, scale));
-  return d3.range(0, drawn.length, beside).map((at) => h("div", { class: "graph-sheet" }, drawn.slice(at, at + beside)));
+  const rows = d3.range(0, drawn.length, beside).map((at) => drawn.slice(at, at + beside));
+  return rows.map((row) => h("div", { class: "graph-sheet" }, row));
 }
 
 function left(why) {
-  return h("p", { class: "quiet" }, `The drawing ${why} for paper; close blocks before printing, or see it on the screen.`);
+  const instead = "close blocks before printing, or see it on the screen.";
+  return h("p", { class: "quiet" }, `The drawing ${why} for paper; ${instead}`);
 }
 
 // Where the drawing is cut: at most so high each, and through no box.

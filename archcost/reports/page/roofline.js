@@ -51,7 +51,8 @@ export class Roofline {
   without(points) {
     const { selected } = this.state;
     if (!selected || points.some(({ layer }) => layer.name === selected)) return "";
-    return ` ${selected}, which is selected, has none of this cost: it multiplies nothing, or runs within another kernel.`;
+    const why = "it multiplies nothing, or runs within another kernel";
+    return ` ${selected}, which is selected, has none of this cost: ${why}.`;
   }
 
   dot({ layer, own, x: byByte, y: bySecond }, x, y) {

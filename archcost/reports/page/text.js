@@ -9,21 +9,35 @@ const WEIGHTS = {
   "block-name": "600 12px",
 };
 let ruler = null;
+const fits = new Map(); // what was measured before, by what it was measured as
 
 // What of a text fits into so many pixels, with an ellipsis for the rest; empty where that is next to nothing.
 export function fitted(text, width, kind = "") {
-  ruler ??= document.createElement("canvas").getContext("2d");
-  ruler.font = `${WEIGHTS[kind.split(" ")[0]] ?? "12px"} ${getComputedStyle(document.body).fontFamily}`;
+  const style = WEIGHTS[kind.split(" ")[0]] ?? "12px";
+  const known = `${style} ${width} ${text}`;
+  if (!fits.has(known)) {
+    if (fits.size > 20_000) fits.clear();
+    fits.set(known, measured(text, width, style));
+  }
+  return fits.get(known);
+}
+
+function measured(text, width, style) {
+  if (!ruler) {
+    ruler = document.createElement("canvas").getContext("2d");
+    ruler.family = getComputedStyle(document.body).fontFamily;
+  }
+  ruler.font = `${style} ${ruler.family}`;
   const wide = (part) => ruler.measureText(part).width;
   if (wide(text) <= width) return text;
   const letters = [...text];
-  let [fits, most] = [0, letters.length];
-  while (most - fits > 1) {
-    const middle = (fits + most) >> 1;
-    if (wide(`${letters.slice(0, middle).join("")}…`) <= width) fits = middle;
+  let [some, most] = [0, letters.length];
+  while (most - some > 1) {
+    const middle = (some + most) >> 1;
+    if (wide(`${letters.slice(0, middle).join("")}…`) <= width) some = middle;
     else most = middle;
   }
-  return fits < 2 ? "" : `${letters.slice(0, fits).join("")}…`;
+  return some < 2 ? "" : `${letters.slice(0, some).join("")}…`;
 }
 
 export function label(text, x, y, width, kind) {

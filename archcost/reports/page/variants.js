@@ -76,6 +76,27 @@ export class Variants {
     return { spec, text: parts.join(", ") };
   }
 
+  // What a tip tells of a variant, and of a published point.
+  figures(at) {
+    const { spec, text } = this.describe(at);
+    const figures = Object.entries(this.axes).map(([name, axis]) => [axis.title, axis.write(this.values(name)[at])]);
+    return [`${spec}, ${text}`, ...figures];
+  }
+
+  source(point) {
+    const { spec } = this.data.spaces[point.space];
+    return [
+      `${spec}, α ${plain(point.alpha)}${point.resolution ? `, ${square(point.resolution)} px` : ""}`,
+      ["published top-1", accuracy(point.accuracy)],
+      ["trained", point.recipe],
+      ...Object.entries(this.axes)
+        .filter(([name]) => name !== "accuracy")
+        .map(([name, axis]) => [axis.title, axis.write(this.ofPublished(point, name))]),
+      `Source: ${point.source}`,
+      point.note,
+    ].filter(Boolean);
+  }
+
   // axes: a device whose time stands on one of them is the line's; else the one in view.
   command(at, axes) {
     const { spec, found } = this.settings(at);
@@ -110,14 +131,20 @@ export class Variants {
     state.set({ knobs: state.turned(own, index), active: index, batch, dtype });
   }
 
-  // The places of the front of two axes, the cheapest first.
-  front(x, y) {
+  // The places of all variants that two axes know, the cheapest first, then the better.
+  ordered(x, y) {
     const [xs, ys] = [this.values(x), this.values(y)];
     const sign = this.axes[y].up ? -1 : 1;
     const order = new Uint32Array(this.count);
     let many = 0;
     for (let i = 0; i < this.count; i++) if (xs[i] === xs[i] && ys[i] === ys[i]) order[many++] = i;
-    const sorted = order.subarray(0, many).sort((a, b) => xs[a] - xs[b] || (ys[a] - ys[b]) * sign || a - b);
+    return order.subarray(0, many).sort((a, b) => xs[a] - xs[b] || (ys[a] - ys[b]) * sign || a - b);
+  }
+
+  // The front of places in that order.
+  front(sorted, y) {
+    const ys = this.values(y);
+    const sign = this.axes[y].up ? -1 : 1;
     const found = [];
     let best = Infinity;
     for (const at of sorted) {

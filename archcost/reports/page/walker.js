@@ -23,7 +23,7 @@ export class Walker {
     const { front } = this;
     const xs = front.variants.values(front.x);
     const places = all ? front.known : front.edge;
-    const found = places.map((variant) => ({ variant, x: xs[variant] }));
+    const found = Array.from(places, (variant) => ({ variant, x: xs[variant] }));
     if (!all) found.push(...front.points.map(([x, , published]) => ({ published, x })));
     return found.sort((a, b) => a.x - b.x);
   }
@@ -61,7 +61,8 @@ export class Walker {
 
   lines() {
     const { published, variant } = this.at;
-    return published ? this.front.source(published) : this.front.figures(variant);
+    const { variants } = this.front;
+    return published ? variants.source(published) : variants.figures(variant);
   }
 
   tell() {

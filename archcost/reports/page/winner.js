@@ -26,6 +26,7 @@ export class Winner {
       axis.title,
       axis.write(variants.values(name)[best]),
     ]);
+    const { title, write } = variants.axes[front.x];
     const others = variants.limits
       .filter(([name]) => name !== front.x && variants.axes[name])
       .map(
@@ -43,7 +44,7 @@ export class Winner {
             h(
               "div",
               { class: "tile-name" },
-              `Wins at ${lowered(variants.axes[front.x].title)} ≤ ${variants.axes[front.x].write(front.budget)}, ${front.scale}`,
+              `Wins at ${lowered(title)} ≤ ${write(front.budget)}, ${front.scale}`,
             ),
             h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`),
           ),

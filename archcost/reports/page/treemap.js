@@ -4,7 +4,7 @@ import { h, s, section, select, sized } from "./dom.js";
 import { percent } from "./format.js";
 import { Roving } from "./roving.js";
 import { COSTS, FAMILY_NAMES, family } from "./state.js";
-import { label } from "./text.js";
+import { fitted, label } from "./text.js";
 import { tipOn } from "./tip.js";
 import { treeOf } from "./tree.js";
 
@@ -123,8 +123,9 @@ export class Treemap {
       s("rect", { x: x0, y: y0, width, height, rx: 2 }),
     );
     if (width > 34 && height > 17) group.append(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
-    if (width > 40 && height > 32)
-      group.append(label(percent(value / total), x0 + 5, y0 + 27, width - 8, "leaf-share number"));
+    const share = percent(value / total);
+    if (height > 32 && fitted(share, width - 7) === share) // a number whole, or not at all
+      group.append(s("text", { x: x0 + 5, y: y0 + 27, class: "leaf-share number" }, share));
     return tipOn(group, () => [layer.name, [layer.kind, write(value)], ["share", percent(value / total)]]);
   }
 }

@@ -16,7 +16,9 @@ from archcost.errors import ArchcostError
 @options.page_options
 @options.importing_options
 def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **asked: Any) -> None:
-    """Several networks side by side on one page: totals, layers, memory, and their variants on one front.
+    """Several networks on one page. Side by side: totals, memory over the schedule, the roofline, costs by kind
+    of layer, and the variants of all on one front. The treemap, the graph and the table of layers are of the one
+    in view, which a click on its name chooses.
 
     \b
     archcost compare mobilenetv1 mobilenetv2 mobilenetv3_large -o mobilenets.html

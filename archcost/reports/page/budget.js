@@ -1,6 +1,7 @@
 // The line of the budget: dragged by the pointer or moved by keys, each a hundredth of the axis.
 
 import { s } from "./dom.js";
+import { terse } from "./format.js";
 
 // The front's margins, in pixels.
 export const EDGE = { top: 26, right: 20, bottom: 46, left: 64 };
@@ -29,18 +30,19 @@ export class Budget {
     );
     handle.addEventListener("pointerdown", (event) => {
       handle.setPointerCapture(event.pointerId);
-      front.dragging = true;
+      this.held = true;
       handle.focus({ preventScroll: true });
       event.preventDefault();
     });
     handle.addEventListener("pointermove", (event) => {
-      if (!front.dragging) return;
-      front.setBudget(front.sx.invert(event.clientX - front.svg.getBoundingClientRect().left));
+      if (!this.held) return;
+      front.dragging = true; // a press that does not move picks a point, as beside the line
+      const { left, width } = front.svg.getBoundingClientRect();
+      front.setBudget(front.sx.invert(((event.clientX - left) * front.width) / width));
       event.stopPropagation();
     });
     for (const end of ["pointerup", "pointercancel"])
-      handle.addEventListener(end, () => setTimeout(() => (front.dragging = false)));
-    handle.addEventListener("click", (event) => event.stopPropagation());
+      handle.addEventListener(end, () => ((this.held = false), setTimeout(() => (front.dragging = false))));
     handle.addEventListener("keydown", (event) => {
       const [low, high] = front.range;
       const step = (high / low) ** 0.01;
@@ -74,7 +76,7 @@ export class Budget {
     put(knob, { x: x - 7, y: bottom - 30 });
     const right = x > front.width * 0.7;
     put(text, { x: x + (right ? -12 : 12), y: bottom - 12, class: `budget-name${right ? " end" : ""}` });
-    text.textContent = `budget ${write(front.budget)}`;
+    text.textContent = `budget ${terse(write(front.budget))}`;
     put(handle, {
       "aria-valuemin": front.range[0],
       "aria-valuemax": front.range[1],

@@ -1,6 +1,6 @@
 // Several networks side by side: their totals as they are set now, with bars.
 
-import { h, section } from "./dom.js";
+import { h, scroller, section } from "./dom.js";
 import { bytes, count, plain, seconds, short, square } from "./format.js";
 
 export class Compare {
@@ -10,7 +10,7 @@ export class Compare {
     const { element, body } = section(
       "compare",
       "Side by side",
-      "At the knobs of each; the sections below are of the one in view.",
+      "At the knobs of each. The charts below hold all; the sections after the front are of the one in view.",
     );
     this.element = element;
     this.table = h("table", { class: "compare", id: "compare-table" });
@@ -22,9 +22,7 @@ export class Compare {
     element
       .querySelector(".tools")
       .append(h("label", { class: "field check" }, link, h("span", {}, "turn α and resolution of all together")));
-    body.append(
-      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Networks side by side" }, this.table),
-    );
+    body.append(scroller("Networks side by side", {}, this.table).whole);
   }
 
   // With linked knobs, all get the α and the resolution of the one in view, or the nearest that they have.

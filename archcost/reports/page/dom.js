@@ -19,18 +19,44 @@ export const h = (tag, attributes, ...children) => built(document.createElement(
 export const s = (tag, attributes, ...children) => built(document.createElementNS(SVG, tag), attributes, children);
 export const byId = (id) => document.getElementById(id);
 
+// A drawing's own pixels; it keeps their proportions at every width, on paper too.
+export function sized(svg, width, height) {
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+}
+
 // A section with its heading; `tools` stand beside it.
 export function section(id, title, lead, tools = []) {
   const body = h("div", { class: "content" });
   const element = h(
     "section",
     { id, "aria-labelledby": `${id}-title` },
-    h("div", { class: "section-head" }, h("h2", { id: `${id}-title` }, title), h("div", { class: "tools" }, tools)),
+    h(
+      "div",
+      { class: "section-head" },
+      h("h2", { id: `${id}-title`, tabindex: -1 }, title),
+      h("div", { class: "tools" }, tools),
+    ),
     lead && h("p", { class: "lead" }, lead),
     body,
   );
   byId("main").append(element);
   return { element, body, lead: element.querySelector(".lead") };
+}
+
+// What scrolls sideways or down in a box of its own, with a shadow at the edge that more lies beyond.
+export function scroller(name, attributes, ...children) {
+  const { class: more = "", ...others } = attributes;
+  const region = { tabindex: 0, role: "region", "aria-label": name, class: `scroll ${more}` };
+  const box = h("div", { ...region, ...others }, children);
+  const whole = h("div", { class: "edged" }, box);
+  const look = () => {
+    const right = box.scrollWidth - box.clientWidth - box.scrollLeft > 1;
+    whole.classList.toggle("beyond", right);
+  };
+  box.addEventListener("scroll", look);
+  new ResizeObserver(look).observe(box);
+  if (box.firstElementChild) new ResizeObserver(look).observe(box.firstElementChild);
+  return { whole, box };
 }
 
 export function select(label, options, value, change) {
@@ -41,41 +67,6 @@ export function select(label, options, value, change) {
   );
   field.value = value;
   return h("label", { class: "field" }, h("span", {}, label), field);
-}
-
-// The tip beside the pointer or the focused element: lines, each a text or [name, value].
-export function showTip(lines, x, y) {
-  const tip = byId("tip");
-  tip.replaceChildren(
-    ...lines
-      .filter(Boolean)
-      .map((line, i) =>
-        Array.isArray(line)
-          ? h("div", { class: "tip-row" }, h("span", {}, line[0]), h("span", { class: "number" }, line[1]))
-          : h("div", { class: i ? "" : "tip-title" }, line),
-      ),
-  );
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  const left = x + 14 + width > innerWidth ? Math.max(4, x - width - 14) : x + 14;
-  const top = y + 14 + height > innerHeight ? Math.max(4, y - height - 14) : y + 14;
-  tip.style.setProperty("left", `${left}px`);
-  tip.style.setProperty("top", `${top}px`);
-}
-
-export function hideTip() {
-  byId("tip").hidden = true;
-}
-
-export function tipOn(element, lines) {
-  element.addEventListener("pointermove", (event) => showTip(lines(), event.clientX, event.clientY));
-  element.addEventListener("pointerleave", hideTip);
-  element.addEventListener("focus", () => {
-    const box = element.getBoundingClientRect();
-    showTip(lines(), box.left + Math.min(box.width, 120), box.bottom - 10);
-  });
-  element.addEventListener("blur", hideTip);
-  return element;
 }
 
 // For those who do not see the page.
@@ -113,7 +104,3 @@ export function showCommand(code, command) {
   const options = command.split(/ (?=--)/);
   code.replaceChildren(...options.flatMap((option, i) => [i ? " " : "", h("span", { class: "option" }, option)]));
 }
-
-// Scales from a domain to a range.
-export const linear = (domain, range) => d3.scaleLinear().domain(domain).range(range);
-export const logarithmic = (domain, range) => d3.scaleLog().domain(domain).range(range);

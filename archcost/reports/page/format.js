@@ -60,6 +60,15 @@ export function seconds(number) {
   );
 }
 
+// A tick without zeros that say nothing: 20 M for 20.0 M.
+export function terse(text) {
+  return text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
+}
+
+export function many(number, name) {
+  return `${count(number)} ${name}${number === 1 ? "" : "s"}`;
+}
+
 export function percent(share) {
   return known(share) ? `${(100 * share).toFixed(share < 0.0995 ? 2 : 1)} %` : DASH;
 }

@@ -1,14 +1,16 @@
 // The network drawn: blocks that open and close, its tensors as arrows. dagre places them.
 
-import { h, s, section, tipOn } from "./dom.js";
-import { percent, sizes } from "./format.js";
+import { columnsOf } from "./paper.js";
+import { h, s, section, select } from "./dom.js";
+import { count, many, percent, sizes } from "./format.js";
+import { NODE, TAB, placed } from "./layout.js";
+import { Roving } from "./roving.js";
 import { COSTS } from "./state.js";
+import { label } from "./text.js";
+import { tipOn } from "./tip.js";
 import { blocksOf } from "./tree.js";
-import { label } from "./treemap.js";
 
-const NODE = { width: 168, height: 38 };
-const TAB = 16; // pixels that the name of an open block takes
-const MANY = 400; // so many boxes are drawn at most
+const MANY = 400; // so many boxes are drawn at most, unless somebody opens more by hand
 
 export class Graph {
   constructor(state) {
@@ -16,41 +18,93 @@ export class Graph {
     this.open = new Set();
     this.zoom = 1;
     this.laid = "";
+    this.said = "";
     const button = (text, name, act) =>
       h("button", { type: "button", class: "small", "aria-label": name, title: name, onclick: act }, text);
+    const costs = state.costs.map(([name, cost]) => [name, cost.title]);
     const tools = [
+      select("Coloured by", costs, state.cost, (cost) => state.set({ cost })),
       h("button", { type: "button", class: "small", id: "graph-fold", onclick: () => this.all() }, "Open all"),
       button("−", "Smaller", () => this.scale(0.8)),
       button("+", "Larger", () => this.scale(1.25)),
     ];
     const { element, body, lead } = section("graph", "Graph", " ", tools);
     Object.assign(this, { element, lead });
+    this.cost = element.querySelector("select");
     this.svg = s("svg", { class: "graph", role: "group", "aria-label": "The network's graph" });
+    this.roving = new Roving(this.svg);
     this.box = h(
       "div",
       { class: "scroll graph-box", tabindex: 0, role: "region", "aria-label": "Drawing of the network" },
       this.svg,
     );
-    body.append(this.box);
+    this.ends = [h("span", { class: "number" }, "0"), h("span", { class: "number" })];
+    const ramp = h("span", { class: "ramp", "aria-hidden": "true" });
+    this.ramp = h("p", { class: "ramp-line quiet", id: "graph-scale" }, this.ends[0], ramp, this.ends[1]);
+    this.paper = h("div", { class: "graph-paper", "aria-hidden": "true" });
+    body.append(this.ramp, this.box, this.paper);
   }
 
   draw() {
     const { now, cost } = this.state;
     this.element.hidden = !now;
     if (!now) return;
+    this.cost.value = cost;
+    const names = now.structure.layers.map((row) => now.network.layers[row].name).join();
+    const key = `${this.state.active}:${names}:${[...this.open].join()}`;
+    const anew = key !== this.laid;
+    if (anew) this.lay(key);
     const { title } = COSTS[cost];
-    this.lead.textContent = `Coloured by ${title.toLowerCase()}. A block opens with a click and closes by its name; a layer is selected.`;
-    const key = `${this.state.active}:${now.structure.layers.map((row) => now.network.layers[row].name).join()}:${[...this.open].join()}`;
-    if (key !== this.laid) this.lay(key);
-    this.paint();
+    this.lead.textContent = `Coloured by ${title.toLowerCase()}. A block opens with a click and closes by its name; a layer is selected.${this.said}`;
+    this.roving.redraw(() => this.paint());
+    if (anew && !this.open.size) this.reveal();
+    const { selected } = this.state;
+    if (selected && selected !== this.shownLayer) this.reveal(selected);
+    this.shownLayer = selected;
   }
 
+  // Opens every block, or as many as a drawing holds, and says which; or closes them all.
   all() {
-    const blocks = blocksOf(this.state.now.layers);
-    this.open = this.open.size ? new Set() : new Set(blocks);
-    if (this.open.size && this.state.now.layers.length + blocks.size > MANY)
-      this.open = new Set([...blocks].filter((name) => !name.includes(".")).slice(0, 12));
+    const { layers } = this.state.now;
+    const blocks = blocksOf(layers);
+    if (this.open.size) this.open = new Set();
+    else {
+      let boxes = new Set(layers.map((layer) => this.shown(layer))).size;
+      for (const name of [...blocks].sort((a, b) => a.split(".").length - b.split(".").length)) {
+        this.open.add(name);
+        boxes += insideOf(name, layers) - 1;
+        if (boxes > MANY) {
+          this.open.delete(name);
+          break;
+        }
+      }
+    }
+    this.said =
+      this.open.size && this.open.size < blocks.size
+        ? ` Opened ${count(this.open.size)} of ${many(blocks.size, "block")}, the outermost first: a drawing holds ${count(MANY)} boxes; the others open one by one.`
+        : "";
     this.draw();
+    this.reveal();
+  }
+
+  // Brings what stands for a layer, or the input, into the middle of the drawing's window.
+  reveal(name = null) {
+    const layer = this.state.now.layers.find((each) => each.name === name);
+    const { x, y } = this.placed.boxes.get(layer ? this.shown(layer) : "input");
+    const scale = this.svg.clientWidth / this.width || this.zoom;
+    this.box.scrollTop = y * scale - this.box.clientHeight / 2;
+    const left = Math.max(0, (this.box.clientWidth - this.svg.clientWidth) / 2);
+    this.box.scrollLeft = left + x * scale - this.box.clientWidth / 2;
+  }
+
+  // On paper a tall drawing stands in columns, and one that nobody could read is left out.
+  print(on) {
+    this.paper.replaceChildren();
+    this.element.classList.toggle("in-columns", on);
+    if (on && this.state.now) {
+      this.draw();
+      this.paper.append(...columnsOf(this));
+    }
   }
 
   scale(factor) {
@@ -76,48 +130,24 @@ export class Graph {
   lay(key) {
     const { now } = this.state;
     this.laid = key;
-    const graph = new dagre.graphlib.Graph({ compound: true, multigraph: false });
-    graph.setGraph({
-      rankdir: "TB",
-      nodesep: 22,
-      ranksep: this.open.size ? 34 : 24,
-      marginx: 12,
-      marginy: 12,
-      ranker: now.layers.length > 300 ? "longest-path" : "network-simplex",
-    });
-    graph.setDefaultEdgeLabel(() => ({}));
-    const nodes = new Map([["input", { id: "input", text: "input", layers: [] }]]);
+    const nodes = new Map([["input", { id: "input", layers: [] }]]);
     const ids = now.layers.map((layer) => {
       const id = this.shown(layer);
       if (!nodes.has(id)) nodes.set(id, { id, block: id.startsWith("block ") ? id.slice(6) : null, layers: [] });
       nodes.get(id).layers.push(layer);
       return id;
     });
-    for (const node of nodes.values()) graph.setNode(node.id, { width: NODE.width, height: NODE.height });
-    for (const name of this.open) {
-      if (!now.layers.some((layer) => layer.block === name || layer.block?.startsWith(`${name}.`))) continue;
-      graph.setNode(`open ${name}`, {});
-    }
-    for (const [id, node] of nodes) {
-      const inside = node.block ? parentOf(node.block) : node.layers[0]?.block;
-      if (inside && graph.hasNode(`open ${inside}`)) graph.setParent(id, `open ${inside}`);
-    }
-    for (const name of this.open) {
-      const parent = parentOf(name);
-      if (parent && graph.hasNode(`open ${name}`) && graph.hasNode(`open ${parent}`))
-        graph.setParent(`open ${name}`, `open ${parent}`);
-    }
+    const edges = new Map();
     now.structure.inputs.forEach((sources, i) => {
       for (const source of sources) {
         const from = source ? ids[source - 1] : "input";
-        if (from !== ids[i]) graph.setEdge(from, ids[i]);
+        if (from !== ids[i]) edges.set(`${from}\n${ids[i]}`, [from, ids[i]]);
       }
     });
-    dagre.layout(graph);
-    Object.assign(this, { placed: graph, nodes });
-    const { width, height } = graph.graph();
-    Object.assign(this, { width, height });
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.nodes = nodes;
+    this.placed = placed(nodes, [...edges.values()], this.open);
+    Object.assign(this, { width: this.placed.width, height: this.placed.height });
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.size();
   }
 
@@ -139,16 +169,15 @@ export class Graph {
       .y((p) => p.y)
       .curve(d3.curveBasis);
     const frames = [...this.open]
-      .filter((name) => this.placed.hasNode(`open ${name}`))
+      .filter((name) => this.placed.frames.has(name))
       .sort((a, b) => a.length - b.length)
       .map((name) => this.frame(name));
-    const edges = this.placed
-      .edges()
-      .map((edge) => s("path", { class: "edge", d: line(this.placed.edge(edge).points), "marker-end": "url(#arrow)" }));
+    const edges = this.placed.routes.map(({ points }) =>
+      s("path", { class: "edge", d: line(points), "marker-end": "url(#arrow)" }),
+    );
     const boxes = [...this.nodes.values()].map((node) =>
       this.box_(node, values.get(node.id), most, total, write, now, position),
     );
-    const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     this.svg.replaceChildren(
       s(
         "defs",
@@ -163,21 +192,21 @@ export class Graph {
       ...edges,
       ...boxes,
     );
-    if (focused)
-      [...this.svg.querySelectorAll("[data-id]")]
-        .find((each) => each.dataset.id === focused)
-        ?.focus({ preventScroll: true });
+    this.ends[1].textContent = `${write(Math.max(...values.values(), 0))} in a box`;
     this.element.querySelector("#graph-fold").textContent = this.open.size ? "Close all" : "Open all";
   }
 
   toggle(name) {
-    if (!this.open.delete(name)) this.open.add(name);
+    const closed = this.open.delete(name);
+    if (!closed) this.open.add(name);
+    this.roving.at = `${closed ? "block" : "frame"} ${name}`;
+    this.said = "";
     this.draw();
   }
 
   frame(name) {
-    const { x, y, width, height: own } = this.placed.node(`open ${name}`);
-    const [left, top, height] = [x - width / 2, y - own / 2 - TAB, own + TAB];
+    const { x, y, width, height } = this.placed.frames.get(name);
+    const [left, top] = [x - width / 2, y - height / 2];
     const close = () => this.toggle(name);
     return s(
       "g",
@@ -187,13 +216,12 @@ export class Graph {
         "g",
         {
           class: "frame-close",
-          "data-id": `frame ${name}`,
+          "data-mark": `frame ${name}`,
           role: "button",
-          tabindex: 0,
+          tabindex: -1,
           "aria-label": `Close ${name}`,
           "aria-expanded": "true",
           onclick: close,
-          onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), close()),
         },
         s("rect", { class: "frame-tab", x: left, y: top, width, height: TAB - 1, rx: 6 }),
         label(`▾ ${name.split(".").at(-1)}`, left + 8, top + 12, width - 12, "frame-name"),
@@ -202,25 +230,26 @@ export class Graph {
   }
 
   box_(node, value, most, total, write, now, position) {
-    const { x, y } = this.placed.node(node.id);
+    const { x, y } = this.placed.boxes.get(node.id);
     const [left, top] = [x - NODE.width / 2, y - NODE.height / 2];
     const last = node.layers.at(-1) && now.layers[position.get(node.layers.at(-1).name)];
     const name = node.block ?? last?.name ?? "input";
     const chosen = node.layers.some((layer) => layer.name === this.state.selected);
+    const closed = node.block ? `, ${many(node.layers.length, "layer")}, closed` : "";
+    const inside = chosen && node.block ? `; ${this.state.selected} is selected in it` : "";
     const act = () => (node.block ? this.toggle(node.block) : last && this.state.select(name));
     const short_ = name.split(".").at(-1);
     const group = s(
       "g",
       {
-        class: `node${node.block ? " block-node" : ""}${chosen ? " selected" : ""}${value / most > 0.55 ? " strong" : ""}`,
-        "data-id": node.id,
+        class: `node${node.block ? " block-node" : ""}${chosen ? " selected" : ""}`,
+        "data-mark": last ? node.id : null,
         role: last ? "button" : "img",
-        tabindex: last ? 0 : null,
-        "aria-label": `${name}${node.block ? `, ${node.layers.length} layers, closed` : ""}: ${write(value)}`,
+        tabindex: last ? -1 : null,
+        "aria-label": `${name}${closed}: ${write(value)}${inside}`,
         "aria-expanded": node.block ? "false" : null,
         "aria-pressed": node.block || !last ? null : String(chosen),
         onclick: act,
-        onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), act()),
       },
       node.block &&
         s("rect", { class: "behind", x: left + 4, y: top + 4, width: NODE.width, height: NODE.height, rx: 7 }),
@@ -235,7 +264,11 @@ export class Graph {
       }),
       label(node.block ? `▸ ${short_}` : short_, left + 10, top + 16, NODE.width - 20, "node-name"),
       label(
-        last ? `${sizes(last.output)} · ${write(value)}` : sizes(now.input),
+        chosen && node.block
+          ? `● ${this.state.selected.split(".").at(-1)}`
+          : last
+            ? `${sizes(last.output)} · ${write(value)}`
+            : sizes(now.input),
         left + 10,
         top + 30,
         NODE.width - 20,
@@ -254,4 +287,11 @@ export class Graph {
   }
 }
 
-const parentOf = (name) => (name.includes(".") ? name.slice(0, name.lastIndexOf(".")) : "");
+// Of how many boxes a block is made when it is open and those in it are closed.
+function insideOf(block, layers) {
+  const own = layers.filter((layer) => layer.block === block || layer.block?.startsWith(`${block}.`));
+  const depth = block.split(".").length;
+  return new Set(
+    own.map((layer) => (layer.block === block ? `layer ${layer.name}` : layer.block.split(".", depth + 1).join("."))),
+  ).size;
+}

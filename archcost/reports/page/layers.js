@@ -1,13 +1,15 @@
 // The table of all layers: a tree of blocks, or a flat list; sorted, filtered, and drawn as far as it is in view.
 
 import { COLUMNS, csvOf } from "./columns.js";
-import { DASH, bytes, count, seconds, sizes } from "./format.js";
-import { download, h, hideTip, say, section, showTip } from "./dom.js";
+import { download, h, say, scroller, section } from "./dom.js";
+import { DASH, bytes, count, many, seconds, sizes } from "./format.js";
 import { family } from "./state.js";
+import { hideTip, leaveTip, showTip, showTipOf } from "./tip.js";
 import { blocksOf, treeOf } from "./tree.js";
 
 const ROW = 30;
 const WHOLE = 160; // so many rows are drawn without a window
+const NATURAL = new Intl.Collator("en", { numeric: true }); // separable2 stands before separable10
 
 export class Layers {
   constructor(state) {
@@ -48,21 +50,17 @@ export class Layers {
       this.rows,
       h("tfoot", {}, this.total),
     );
-    this.scroll = h(
-      "div",
-      {
-        class: "scroll tall",
-        tabindex: 0,
-        role: "region",
-        "aria-label": "Table of layers",
-        onscroll: () => this.window(),
-      },
+    const { whole, box } = scroller(
+      "Table of layers",
+      { class: "tall", onscroll: () => this.items && this.window() },
       this.table,
     );
-    body.append(this.scroll);
-    this.rows.addEventListener("pointermove", (event) => this.tip(event));
-    this.rows.addEventListener("pointerleave", hideTip);
-    this.rows.addEventListener("focusin", (event) => this.tip(event));
+    this.scroll = box;
+    this.none = h("p", { class: "quiet", id: "no-match", hidden: true });
+    body.append(whole, this.none);
+    this.rows.addEventListener("pointermove", (event) => event.pointerType !== "touch" && this.tip(event));
+    this.rows.addEventListener("pointerleave", leaveTip);
+    this.rows.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && this.tip(event));
     this.rows.addEventListener("focusout", hideTip);
   }
 
@@ -98,7 +96,7 @@ export class Layers {
   }
 
   heads() {
-    const key = this.columns.map((column) => column.key).join() + JSON.stringify(this.sort);
+    const key = `${this.columns.map((column) => column.key).join()} ${JSON.stringify(this.sort)} ${!!this.printing}`;
     if (this.head.dataset.key === key) return;
     this.head.dataset.key = key;
     this.head.replaceChildren(
@@ -111,12 +109,15 @@ export class Layers {
             class: column.text ? "" : "right",
             "aria-sort": on ? (this.sort.down ? "descending" : "ascending") : "none",
           },
-          h(
-            "button",
-            { type: "button", "data-sort": column.key, onclick: () => this.order(column) },
-            column.title,
-            h("span", { "aria-hidden": "true" }, on ? (this.sort.down ? " ↓" : " ↑") : ""),
-          ),
+          // A head with buttons in it is not repeated on each sheet of paper.
+          this.printing
+            ? column.title
+            : h(
+                "button",
+                { type: "button", "data-sort": column.key, onclick: () => this.order(column) },
+                column.title,
+                h("span", { "aria-hidden": "true" }, on ? (this.sort.down ? " ↓" : " ↑") : ""),
+              ),
         );
       }),
     );
@@ -158,7 +159,9 @@ export class Layers {
     );
     this.table.setAttribute("aria-rowcount", this.items.length + 1);
     const hidden = now.layers.length - kept.length;
-    this.lead.textContent = `${count(kept.length)} layers${hidden ? ` of ${count(now.layers.length)}` : ""}; macs and params of one sample, bytes and times of the batch. The formula stands beside a row that you point at.`;
+    this.none.hidden = kept.length > 0;
+    this.none.textContent = `No layer's name or kind has “${this.filter}” in it.`;
+    this.lead.textContent = `${many(kept.length, "layer")}${hidden ? ` of ${count(now.layers.length)}` : ""}; macs and params of one sample, bytes and times of the batch. The formula stands beside a row that you point at.`;
     this.element.querySelector("#fold").textContent = this.closed.size ? "Open all" : "Close all";
     this.element.querySelector("#fold").disabled = !this.grouped;
     this.sums(kept, now);
@@ -201,11 +204,11 @@ export class Layers {
     if (!column) return items;
     const turn = down ? -1 : 1;
     return items
-      .map((item, i) => [this.value(item, column), i, item])
+      .map((item, i) => [this.rank(item, column), i, item])
       .sort(([a, i], [b, j]) => {
         const none = (value) => value === null || value === undefined || value === "";
         if (none(a) || none(b)) return none(a) - none(b) || i - j;
-        return (typeof a === "string" ? a.localeCompare(b) : a - b) * turn || i - j;
+        return (typeof a === "string" ? NATURAL.compare(a, b) : a - b) * turn || i - j;
       })
       .map(([, , item]) => item);
   }
@@ -215,6 +218,15 @@ export class Layers {
     if (!layer) return column.key === "name" ? item.name : column.group ? column.group(item.layers) : null;
     if (column.key === "window") return this.state.network.window(layer);
     return column.key === "output" ? sizes(layer.output) : layer[column.key];
+  }
+
+  // What a row is sorted by: shapes and windows by their sizes, all else by what stands there.
+  rank(item, column) {
+    const area = (values) => (values ? values.reduce((product, size) => product * size, 1) : null);
+    if (column.key === "output") return item.layer ? area(item.layer.output) : null;
+    if (column.key === "window")
+      return item.layer?.kernel ? area(item.layer.kernel) + area(item.layer.stride ?? []) / 1e6 : null;
+    return this.value(item, column);
   }
 
   // Draws the rows in view, and room for the others.
@@ -242,7 +254,7 @@ export class Layers {
   row(item, at) {
     const { layer } = item;
     const chosen = layer && layer.name === this.state.selected;
-    const open = !layer && !this.closed.has(item.name);
+    const open = !layer && (this.printing || !this.closed.has(item.name));
     return h(
       "tr",
       {
@@ -305,7 +317,9 @@ export class Layers {
     if (!row) return;
     const at = Number(row.dataset.at);
     this.rove(at, false);
-    this.act(this.items[at]);
+    const item = this.items[at];
+    this.act(item);
+    if (item.layer && event.pointerType === "touch") showTip(this.lines(item.layer), event.clientX, event.clientY);
   }
 
   act(item) {
@@ -347,9 +361,8 @@ export class Layers {
     const row = event.target.closest("tr[data-at]");
     const item = row && this.items[Number(row.dataset.at)];
     if (!item?.layer) return hideTip();
-    const box = row.getBoundingClientRect();
-    const { clientX = box.left + 160, clientY = box.bottom - 8 } = event.type === "focusin" ? {} : event;
-    showTip(this.lines(item.layer), clientX, clientY);
+    if (event.type === "focusin") showTipOf(row, this.lines(item.layer));
+    else showTip(this.lines(item.layer), event.clientX, event.clientY);
   }
 
   lines(layer) {
@@ -364,6 +377,12 @@ export class Layers {
       layer.groups > 1 ? ["groups", count(layer.groups)] : null,
       layer.seconds !== null ? ["time", `${seconds(layer.seconds)}, ${layer.bound} bound`] : null,
     ];
+  }
+
+  // On paper every row stands.
+  print(on) {
+    this.printing = on;
+    this.draw();
   }
 
   save() {

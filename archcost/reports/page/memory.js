@@ -1,21 +1,81 @@
 // Activations that are alive while each layer runs, with the peak.
 
-import { hideTip, linear, s, section, showTip } from "./dom.js";
-import { bytes, count } from "./format.js";
+import { bottomAxis, leftAxis, linear, unitOf } from "./axes.js";
+import { s, section, sized } from "./dom.js";
+import { bytes, count, many } from "./format.js";
+import { hideTip, leaveTip, showTip, showTipOf } from "./tip.js";
 
 const MARGIN = { top: 26, right: 16, bottom: 44, left: 68 };
+const FINEST = 3; // pixels that a step takes at least
 
 export class Memory {
   constructor(state) {
     this.state = state;
+    this.at = 0;
     const { element, body, lead } = section("memory", "Memory over the schedule", " ");
     Object.assign(this, { element, lead });
-    this.svg = s("svg", { class: "chart", role: "img" });
+    this.rest = s("g", {});
+    this.cursor = this.slider();
+    this.svg = s("svg", { class: "chart", role: "group" }, this.rest, this.cursor);
     body.append(this.svg);
-    this.svg.addEventListener("pointermove", (event) => this.point(event));
-    this.svg.addEventListener("pointerleave", hideTip);
+    this.svg.addEventListener("pointermove", (event) => event.pointerType !== "touch" && this.point(event));
+    this.svg.addEventListener("pointerleave", leaveTip);
     this.svg.addEventListener("click", (event) => this.pick(event));
     new ResizeObserver(() => this.svg.clientWidth !== this.drawn && this.draw()).observe(body);
+  }
+
+  // The keyboard's place on the schedule.
+  slider() {
+    const cursor = s(
+      "g",
+      { class: "cursor", role: "slider", tabindex: 0, id: "memory-cursor", "aria-label": "Layer of the schedule" },
+      s("rect", { y: MARGIN.top }),
+    );
+    cursor.addEventListener("keydown", (event) => this.key(event));
+    cursor.addEventListener("focus", () => cursor.matches(":focus-visible") && this.tell());
+    cursor.addEventListener("blur", hideTip);
+    return cursor;
+  }
+
+  key(event) {
+    const { layers } = this.state.now;
+    const moves = {
+      ArrowRight: this.at + 1,
+      ArrowUp: this.at + 1,
+      ArrowLeft: this.at - 1,
+      ArrowDown: this.at - 1,
+      PageUp: this.at + 10,
+      PageDown: this.at - 10,
+      Home: 0,
+      End: layers.length - 1,
+    };
+    if (event.key in moves) {
+      this.at = Math.min(layers.length - 1, Math.max(0, moves[event.key]));
+      this.putCursor();
+      this.tell();
+    } else if (event.key === "Enter" || event.key === " ") this.state.select(layers[this.at].name);
+    else return;
+    event.preventDefault();
+  }
+
+  putCursor() {
+    const { layers, memory } = this.state.now;
+    this.at = Math.min(this.at, layers.length - 1);
+    const box = this.cursor.firstElementChild;
+    box.setAttribute("x", this.x(this.at));
+    box.setAttribute("width", Math.max(2, this.x(this.at + 1) - this.x(this.at)));
+    box.setAttribute("height", this.height - MARGIN.top - MARGIN.bottom);
+    const said = {
+      valuemin: 1,
+      valuemax: layers.length,
+      valuenow: this.at + 1,
+      valuetext: `${layers[this.at].name}: ${bytes(memory.steps[this.at])} alive`,
+    };
+    for (const [name, value] of Object.entries(said)) this.cursor.setAttribute(`aria-${name}`, value);
+  }
+
+  tell() {
+    showTipOf(this.cursor, this.lines(this.at));
   }
 
   draw() {
@@ -24,138 +84,111 @@ export class Memory {
     if (!now) return;
     const { steps, peak, at } = now.memory;
     const width = (this.drawn = this.svg.clientWidth) || 800;
-    const height = Math.round(Math.min(300, Math.max(220, width * 0.3)));
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.style.setProperty("height", `${height}px`);
+    const height = (this.height = Math.round(Math.min(300, Math.max(220, width * 0.3))));
+    sized(this.svg, width, height);
     const x = (this.x = linear([0, steps.length], [MARGIN.left, width - MARGIN.right]));
     const [unit, name] = unitOf(peak);
     const y = linear([0, peak / unit || 1], [height - MARGIN.bottom, MARGIN.top]).nice(4);
+    const each = Math.ceil((steps.length * FINEST) / (width - MARGIN.left - MARGIN.right));
+    const exact = peak < 1024 ? "" : ` (${count(peak)} B)`;
+    const most = each > 1 ? ` Each step of the drawing is the most of ${each} layers.` : "";
+    this.lead.textContent = `At most ${bytes(peak)}${exact} are alive at once, at ${now.layers[at].name}; weights are not counted.${most}`;
+    this.svg.setAttribute(
+      "aria-label",
+      `${this.lead.textContent} ${many(steps.length, "layer")} in the order in which they run.`,
+    );
+    const ticks = scheduleTicks(steps.length, width < 500 ? 4 : 8);
+    this.rest.replaceChildren(
+      ...[
+        leftAxis(y, width - MARGIN.right, MARGIN.left, y.ticks(4), (tick) => `${tick}`),
+        bottomAxis((tick) => x(tick - 0.5), height - MARGIN.bottom, height - MARGIN.bottom, ticks, String),
+        s("text", { x: MARGIN.left, y: 13, class: "axis-name" }, `Alive, ${name}`),
+        s(
+          "text",
+          { x: width - MARGIN.right, y: height - 6, class: "axis-name end" },
+          `layer, in the order of the schedule`,
+        ),
+        ...this.curve(envelope(steps, each), x, (value) => y(value / unit)),
+        this.picked(x, height),
+        ...this.peak(x(at + 0.5), y(peak / unit), width, height, bytes(peak)),
+      ].filter(Boolean),
+    );
+    this.putCursor();
+  }
+
+  // steps: pairs of where a step begins and what is alive there, the last where the schedule ends.
+  curve(steps, x, y) {
     const area = d3
       .area()
-      .x((_, i) => x(i))
+      .x(([at]) => x(at))
       .y0(y(0))
-      .y1((value) => y(value / unit))
+      .y1(([, value]) => y(value))
       .curve(d3.curveStepAfter);
     const line = d3
       .line()
-      .x((_, i) => x(i))
-      .y((value) => y(value / unit))
+      .x(([at]) => x(at))
+      .y(([, value]) => y(value))
       .curve(d3.curveStepAfter);
-    const all = [...steps, steps.at(-1)];
-    const selected = now.layers.findIndex((layer) => layer.name === this.state.selected);
-    const middle = x(at + 0.5);
-    this.lead.textContent = `At most ${bytes(peak)} (${count(peak)} B) are alive at once, at ${now.layers[at].name}; weights are not counted.`;
-    this.svg.setAttribute(
-      "aria-label",
-      `${this.lead.textContent} ${steps.length} layers in the order in which they run.`,
-    );
-    this.svg.replaceChildren(
-      leftAxis(y, width - MARGIN.right, MARGIN.left, y.ticks(4), (tick) => `${tick}`),
-      s("text", { x: MARGIN.left, y: 13, class: "axis-name" }, `Alive, ${name}`),
+    return [s("path", { class: "memory-area", d: area(steps) }), s("path", { class: "memory-line", d: line(steps) })];
+  }
+
+  picked(x, height) {
+    const { now, selected } = this.state;
+    const at = now.layers.findIndex((layer) => layer.name === selected);
+    if (at < 0) return null;
+    const width = Math.max(2, x(at + 1) - x(at));
+    return s("rect", { class: "picked", x: x(at), y: MARGIN.top, width, height: height - MARGIN.top - MARGIN.bottom });
+  }
+
+  peak(x, y, width, height, text) {
+    const end = x > width - 180;
+    return [
+      s("line", { class: "peak", x1: x, x2: x, y1: y, y2: height - MARGIN.bottom }),
+      s("circle", { class: "peak-dot", cx: x, cy: y, r: 4.5 }),
       s(
         "text",
-        { x: width - MARGIN.right, y: height - 6, class: "axis-name end" },
-        `layer, in the order of the schedule`,
+        { class: `peak-name${end ? " end" : ""}`, x: x + (end ? -9 : 9), y: Math.max(12, y - 7) },
+        `peak ${text}`,
       ),
-      s("path", { class: "memory-area", d: area(all) }),
-      s("path", { class: "memory-line", d: line(all) }),
-      selected >= 0 &&
-        s("rect", {
-          class: "picked",
-          x: x(selected),
-          y: MARGIN.top,
-          width: Math.max(2, x(selected + 1) - x(selected)),
-          height: height - MARGIN.top - MARGIN.bottom,
-        }),
-      s("line", { class: "peak", x1: middle, x2: middle, y1: y(peak / unit), y2: height - MARGIN.bottom }),
-      s("circle", { class: "peak-dot", cx: middle, cy: y(peak / unit), r: 4.5 }),
-      s(
-        "text",
-        {
-          class: `peak-name${middle > width - 180 ? " end" : ""}`,
-          x: middle + (middle > width - 180 ? -9 : 9),
-          y: Math.max(12, y(peak / unit) - 7),
-        },
-        `peak ${bytes(peak)}`,
-      ),
-      ...[0, 0.25, 0.5, 0.75, 1].map((part) =>
-        s(
-          "text",
-          { class: "tick middle number", x: x(steps.length * part), y: height - MARGIN.bottom + 15 },
-          part === 1 ? "" : String(Math.round(steps.length * part) + 1),
-        ),
-      ),
-    );
+    ];
   }
 
   place(event) {
     const box = this.svg.getBoundingClientRect();
-    const at = Math.floor(this.x.invert(event.clientX - box.left));
+    const at = Math.floor(this.x.invert(((event.clientX - box.left) * (this.drawn || 800)) / box.width));
     return this.state.now?.layers[at] ? at : null;
+  }
+
+  lines(at) {
+    const { layers, memory } = this.state.now;
+    return [layers[at].name, ["alive", bytes(memory.steps[at])], ["its output", bytes(layers[at].activation_bytes)]];
   }
 
   point(event) {
     const at = this.place(event);
     if (at === null) return hideTip();
-    const { layers, memory } = this.state.now;
-    showTip(
-      [layers[at].name, ["alive", bytes(memory.steps[at])], ["its output", bytes(layers[at].activation_bytes)]],
-      event.clientX,
-      event.clientY,
-    );
+    showTip(this.lines(at), event.clientX, event.clientY);
   }
 
   pick(event) {
     const at = this.place(event);
-    if (at !== null) this.state.select(this.state.now.layers[at].name);
+    if (at === null) return;
+    this.at = at;
+    this.state.select(this.state.now.layers[at].name);
+    if (event.pointerType === "touch") this.point(event);
   }
 }
 
-export function unitOf(number) {
-  for (const [unit, name] of [
-    [2 ** 40, "TiB"],
-    [2 ** 30, "GiB"],
-    [2 ** 20, "MiB"],
-    [2 ** 10, "KiB"],
-  ])
-    if (number >= unit) return [unit, name];
-  return [1, "B"];
+// Of every so many steps the most, with the place where it begins.
+export function envelope(steps, each) {
+  const found = [];
+  for (let at = 0; at < steps.length; at += each) found.push([at, Math.max(...steps.slice(at, at + each))]);
+  return [...found, [steps.length, found.at(-1)[1]]];
 }
 
-export function leftAxis(y, right, left, ticks, text) {
-  return s(
-    "g",
-    { class: "axis" },
-    ticks.flatMap((tick) => [
-      s("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-      s("text", { class: "tick end number", x: left - 8, y: y(tick) + 4 }, text(tick)),
-    ]),
-  );
-}
-
-export function bottomAxis(x, bottom, top, ticks, text) {
-  return s(
-    "g",
-    { class: "axis" },
-    ticks.flatMap((tick) => [
-      s("line", { class: "grid", x1: x(tick), x2: x(tick), y1: bottom, y2: top }),
-      s("text", { class: "tick middle number", x: x(tick), y: bottom + 15 }, text(tick)),
-    ]),
-  );
-}
-
-// Ticks of a logarithmic scale, so many at most.
-export function logTicks(scale, most) {
-  const [low, high] = scale.domain();
-  const inside = (per, step = 1) => {
-    const found = [];
-    const first = Math.floor(Math.log10(low));
-    for (let power = first; 10 ** power <= high; power += step) found.push(...per.map((each) => each * 10 ** power));
-    return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
-  };
-  for (const per of [[1, 1.5, 2, 3, 4, 5, 7], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
-    const found = inside(per);
-    if (found.length <= most) return found;
-  }
-  return inside([1], Math.ceil(Math.log10(high / low) / most));
+// Layers' numbers along the schedule: the first, and round ones.
+function scheduleTicks(layers, most) {
+  if (layers <= most) return d3.range(1, layers + 1);
+  const round = d3.ticks(1, layers, most).filter((tick) => Number.isInteger(tick) && tick > 1 && tick <= layers);
+  return [1, ...round.filter((tick) => tick - 1 > (round[1] - round[0]) / 2)];
 }

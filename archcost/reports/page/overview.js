@@ -1,7 +1,9 @@
 // What the network is, and its totals.
 
-import { byId, dotted, h, section, select } from "./dom.js";
-import { DASH, bytes, count, seconds, short, sizes } from "./format.js";
+import { byId, dotted, h, scroller, section, select } from "./dom.js";
+import { DASH, bytes, count, many, seconds, short, sizes } from "./format.js";
+
+const HEADS = ["Counter", "Calls them", "Counts", "Against archcost", "What differs"];
 
 export class Overview {
   constructor(state) {
@@ -158,7 +160,7 @@ export class Overview {
     const both = (pair) => (pair ? (pair[0] === pair[1] ? count(pair[0]) : pair.join(" × ")) : DASH);
     const facts = [
       ["Layers", count(totals.layers)],
-      ["Longest path", `${count(totals.longest_path)} layers`],
+      ["Longest path", many(totals.longest_path, "layer")],
       ["Receptive field", totals.receptive_field ? `${both(totals.receptive_field)} px` : DASH],
       ["Stride", totals.stride ? `${both(totals.stride)} px` : DASH],
       ["All activations", bytes(totals.activation_bytes)],
@@ -193,29 +195,15 @@ export class Overview {
     });
     this.every.replaceChildren(
       h("summary", {}, "What other counters print for it"),
-      h(
-        "div",
-        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Conventions side by side" },
-        h(
-          "table",
-          {},
-          h(
-            "thead",
-            {},
-            h(
-              "tr",
-              {},
-              ["Counter", "Calls them", "Counts", "Against archcost", "What differs"].map((t) =>
-                h("th", { scope: "col" }, t),
-              ),
-            ),
-          ),
-          h("tbody", {}, rows),
-        ),
-      ),
+      scroller("Conventions side by side", {}, table(HEADS, rows)).whole,
     );
     this.every.open = open;
   }
+}
+
+function table(heads, rows) {
+  const head = heads.map((text) => h("th", { scope: "col" }, text));
+  return h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows));
 }
 
 function percentOf(difference, base) {

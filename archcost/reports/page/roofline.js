@@ -1,9 +1,12 @@
 // The layers on a device's roofline: multiply-adds a byte against multiply-adds a second.
 
-import { h, logarithmic, s, section, tipOn } from "./dom.js";
+import { bottomAxis, leftAxis, logTicks, logarithmic } from "./axes.js";
+import { h, s, section, sized } from "./dom.js";
 import { seconds, short } from "./format.js";
-import { bottomAxis, leftAxis, logTicks } from "./memory.js";
+import { Roving } from "./roving.js";
 import { family } from "./state.js";
+import { label } from "./text.js";
+import { tipOn } from "./tip.js";
 import { legend } from "./treemap.js";
 
 const MARGIN_ROOF = { top: 26, right: 18, bottom: 44, left: 64 };
@@ -17,6 +20,7 @@ export class Roofline {
     this.svg = s("svg", { class: "chart", role: "group", "aria-label": "Roofline of the layers" });
     this.none = h("p", { class: "quiet" });
     this.legend = legend();
+    this.roving = new Roving(this.svg);
     body.append(this.none, this.svg, this.legend);
     new ResizeObserver(() => this.svg.clientWidth !== this.drawn && this.draw()).observe(body);
   }
@@ -35,85 +39,35 @@ export class Roofline {
         ? `${device.name} has no times in ${state.dtype}.`
         : "Written without a device: archcost report … --device NAME adds its roofline and predicted times.";
     if (!time) return void (this.lead.textContent = "");
-    this.lead.textContent = `${device.name}, ${state.dtype}: each point a layer that runs as a kernel of its own, by its predicted time. Under the slope memory bounds it, under a roof arithmetic; far below both, overhead or waste does.`;
-    this.plot(now, time);
-  }
-
-  points(now, time) {
-    return now.layers.flatMap((layer, i) => {
-      const own = time.layers[i];
-      if (!own || !layer.macs || !layer.bytes_moved) return [];
-      const macs = layer.macs * now.batch;
-      return [{ layer, own, x: macs / layer.bytes_moved, y: macs / own.seconds }];
-    });
-  }
-
-  plot(now, time) {
-    const width = (this.drawn = this.svg.clientWidth) || 800;
-    const height = Math.round(Math.min(420, Math.max(300, width * 0.45)));
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.style.setProperty("height", `${height}px`);
-    const points = this.points(now, time);
-    const { roof } = time.fit;
-    const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], roof[kind]]);
-    const highest = Math.max(...roofs.map(([, rate]) => rate));
-    const xs = points.map((point) => point.x);
-    const x = logarithmic(
-      [Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2],
-      [MARGIN_ROOF.left, width - MARGIN_ROOF.right],
-    );
-    const y = logarithmic(
-      [Math.min(...points.map((point) => point.y), highest / 300) * 0.8, highest * 1.8],
-      [height - MARGIN_ROOF.bottom, MARGIN_ROOF.top],
-    ).clamp(true);
-    const [low, high] = x.domain();
-    const reach = (rate) => rate / roof.bytes;
-    const bottom = y.domain()[0];
-    // Roofs that lie side by side share a name.
-    const names = [];
-    for (const [name, rate] of [...roofs].sort(([, a], [, b]) => b - a)) {
-      const near = names.find((other) => Math.abs(other.y - y(rate)) < 15);
-      if (near) near.text += `, ${name}`;
-      else names.push({ text: name, y: y(rate) });
-    }
-    this.svg.replaceChildren(
-      leftAxis(y, width - MARGIN_ROOF.right, MARGIN_ROOF.left, logTicks(y, 5), short),
-      bottomAxis(x, height - MARGIN_ROOF.bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) =>
-        String(+tick.toPrecision(2)),
-      ),
-      s("text", { x: MARGIN_ROOF.left, y: 13, class: "axis-name" }, "Multiply-adds a second"),
-      s("text", { x: width - MARGIN_ROOF.right, y: height - 8, class: "axis-name end" }, "multiply-adds a byte moved"),
-      s("line", {
-        class: "roof slope",
-        x1: x(Math.max(low, bottom / roof.bytes)),
-        y1: y(Math.max(low * roof.bytes, bottom)),
-        x2: x(Math.min(high, reach(highest))),
-        y2: y(Math.min(high * roof.bytes, highest)),
-      }),
-      ...roofs.map(([, rate]) =>
-        s("line", { class: "roof", x1: x(Math.max(low, reach(rate))), x2: x(high), y1: y(rate), y2: y(rate) }),
-      ),
-      ...names.map((name) =>
-        s("text", { class: "roof-name end", x: width - MARGIN_ROOF.right, y: name.y - 5 }, name.text),
-      ),
-      ...points.map((point) => this.dot(point, x, y, points.length)),
+    const points = pointsOf(now, time);
+    this.lead.textContent = `${device.name}, ${state.dtype}: each point a layer that runs as a kernel of its own, by its predicted time. Under the slope memory bounds it, under a roof arithmetic; far below both, overhead or waste does.${this.without(points)}`;
+    this.drawn = this.svg.clientWidth;
+    this.roving.redraw(() =>
+      drawRoofs(this.svg, time.fit.roof, points, (point, x, y) => this.dot(point, x(point.x), y(point.y))),
     );
   }
 
-  dot({ layer, own, x: byByte, y: bySecond }, x, y, many) {
+  // What to say where the selected layer has no point.
+  without(points) {
+    const { selected } = this.state;
+    if (!selected || points.some(({ layer }) => layer.name === selected)) return "";
+    const why = "it multiplies nothing, or runs within another kernel";
+    return ` ${selected}, which is selected, has none of this cost: ${why}.`;
+  }
+
+  dot({ layer, own, x: byByte, y: bySecond }, x, y) {
     const chosen = layer.name === this.state.selected;
     const dot = s("circle", {
       class: `dot-mark k-${family(layer)}${chosen ? " selected" : ""}`,
-      cx: x(byByte),
-      cy: y(bySecond),
+      cx: x,
+      cy: y,
       r: chosen ? 8 : 5.5,
       role: "button",
-      tabindex: many > 120 ? -1 : 0,
+      "data-mark": layer.name,
+      tabindex: -1,
       "aria-label": `${layer.name}, ${seconds(own.seconds)}, ${own.bound} bound`,
       "aria-pressed": String(chosen),
       onclick: () => this.state.select(layer.name),
-      onkeydown: (event) =>
-        ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
     });
     return tipOn(dot, () => [
       layer.name,
@@ -122,4 +76,59 @@ export class Roofline {
       ["macs a byte", String(+byByte.toPrecision(3))],
     ]);
   }
+}
+
+// A network's kernels on a device: multiply-adds a byte (x) and a second (y).
+export function pointsOf(now, time) {
+  return now.layers.flatMap((layer, i) => {
+    const own = time.layers[i];
+    if (!own || !layer.macs || !layer.bytes_moved) return [];
+    const macs = layer.macs * now.batch;
+    return [{ layer, own, x: macs / layer.bytes_moved, y: macs / own.seconds }];
+  });
+}
+
+// Draws a device's roofs and points under them. roof: bytes and multiply-adds a second; mark: (point, x, y) → element.
+export function drawRoofs(svg, roof, points, mark) {
+  const width = svg.clientWidth || 800;
+  const height = Math.round(Math.min(420, Math.max(300, width * 0.45)));
+  const [left, right, bottom] = [MARGIN_ROOF.left, width - MARGIN_ROOF.right, height - MARGIN_ROOF.bottom];
+  sized(svg, width, height);
+  const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], roof[kind]]);
+  const highest = Math.max(...roofs.map(([, rate]) => rate));
+  const xs = points.map((point) => point.x);
+  const x = logarithmic([Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2], [left, right]);
+  const lowest = Math.min(...points.map((point) => point.y), highest / 300) * 0.8;
+  const y = logarithmic([lowest, highest * 1.8], [bottom, MARGIN_ROOF.top]).clamp(true);
+  const [low, high] = x.domain();
+  const reach = (rate) => rate / roof.bytes;
+  svg.replaceChildren(
+    leftAxis(y, right, left, logTicks(y, 5), short),
+    bottomAxis(x, bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) => String(+tick.toPrecision(2))),
+    s("text", { x: left, y: 13, class: "axis-name" }, "Multiply-adds a second"),
+    s("text", { x: right, y: height - 8, class: "axis-name end" }, "multiply-adds a byte moved"),
+    s("line", {
+      class: "roof slope",
+      x1: x(Math.max(low, reach(lowest))),
+      y1: y(Math.max(low * roof.bytes, lowest)),
+      x2: x(Math.min(high, reach(highest))),
+      y2: y(Math.min(high * roof.bytes, highest)),
+    }),
+    ...roofs.map(([, rate]) =>
+      s("line", { class: "roof", x1: x(Math.max(low, reach(rate))), x2: right, y1: y(rate), y2: y(rate) }),
+    ),
+    ...roofNames(roofs, y).map((name) => label(name.text, right, name.y - 5, right - left, "roof-name end")),
+    ...points.map((point) => mark(point, x, y)),
+  );
+}
+
+// Roofs that lie side by side share a name.
+function roofNames(roofs, y) {
+  const names = [];
+  for (const [name, rate] of [...roofs].sort(([, a], [, b]) => b - a)) {
+    const near = names.find((other) => Math.abs(other.y - y(rate)) < 15);
+    if (near) near.text += `, ${name}`;
+    else names.push({ text: name, y: y(rate) });
+  }
+  return names;
 }

@@ -1,6 +1,7 @@
 // What the page shows now, and who must be told when that changes.
 
-import { bytes, plain, quoted, seconds, short, square } from "./format.js";
+import { commandLine } from "./command.js";
+import { bytes, seconds, short } from "./format.js";
 import { Device, Network } from "./model.js";
 import { runsOf } from "./runs.js";
 
@@ -21,6 +22,7 @@ export class State {
     const names = data.conventions.map((each) => each.name);
     this.convention = names.indexOf(data.start.convention);
     this.parts = [];
+    this.watchers = [];
     this.evaluate();
   }
 
@@ -86,16 +88,31 @@ export class State {
     const figures = Object.keys(change).some((name) => !["selected", "cost"].includes(name));
     Object.assign(this, change);
     if (figures) this.evaluate();
+    // A layer that the knobs took away is selected no more.
+    if (figures && this.now && !this.now.layers.some((layer) => layer.name === this.selected)) this.selected = null;
     for (const entry of this.parts) {
       if (entry.concerns && !Object.keys(change).some((name) => entry.concerns.includes(name))) continue;
       entry.stale = true;
       if (entry.seen) this.draw(entry);
     }
+    for (const watcher of this.watchers) watcher();
+  }
+
+  // All networks' knobs with those of one changed.
+  turned(knobs, active = this.active) {
+    return this.knobs.map((own, i) => (i === active ? { ...own, ...knobs } : own));
   }
 
   turn(knobs, active = this.active) {
-    const all = this.knobs.map((own, i) => (i === active ? { ...own, ...knobs } : own));
-    this.set({ knobs: all, active });
+    this.set({ knobs: this.turned(knobs, active), active });
+  }
+
+  // Draws what waits, as far down as an element; without one all of it.
+  drawTo(element = null) {
+    for (const entry of this.parts) {
+      const below = element && entry.part.element?.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_PRECEDING;
+      if (entry.stale && !below) this.draw(entry);
+    }
   }
 
   drawAll() {
@@ -117,23 +134,21 @@ export class State {
   }
 
   // The command line that says the same.
-  command(index = this.active, verb = "analyze") {
+  command(index = this.active) {
     const network = this.networks[index];
     const { alpha, resolution, parameters } = network.knobs;
     const knobs = this.knobs[index];
-    const words = ["archcost", verb, quoted(network.spec)];
-    if (!alpha.fixed) words.push("--alpha", plain(alpha.values[knobs.alpha]));
-    if (!resolution.fixed) words.push("--resolution", square(resolution.values[knobs.resolution]));
-    parameters.forEach((each, i) => {
-      if (each.values.length > 1)
-        words.push("--set", quoted(`${each.name}=${plain(each.values[knobs.parameters[i]])}`));
-    });
-    if (this.batch !== 1) words.push("--batch", String(this.batch));
-    if (this.dtype !== "float32") words.push("--dtype", this.dtype);
-    if (!this.data.inplace) words.push("--no-inplace");
-    const device = this.page.devices[this.device];
-    if (device?.fits[this.dtype]) words.push("--device", quoted(device.name));
-    if (device && this.data.mode) words.push("--mode", this.data.mode);
+    const words = commandLine(
+      {
+        spec: network.spec,
+        alpha: alpha.fixed ? null : alpha.values[knobs.alpha],
+        resolution: resolution.fixed ? null : resolution.values[knobs.resolution],
+        parameters: parameters
+          .map((each, i) => [each.name, each.values[knobs.parameters[i]], each.values.length])
+          .filter(([, , choices]) => choices > 1),
+      },
+      { ...this.data, batch: this.batch, dtype: this.dtype, device: this.page.devices[this.device] },
+    );
     if (this.convention >= 0) words.push("--convention", this.data.conventions[this.convention].name);
     return words.join(" ");
   }

@@ -1,8 +1,11 @@
 // Where a cost goes: rectangles by block or by kind of operator.
 
-import { h, s, section, select, tipOn } from "./dom.js";
+import { h, s, section, select, sized } from "./dom.js";
 import { percent } from "./format.js";
+import { Roving } from "./roving.js";
 import { COSTS, FAMILY_NAMES, family } from "./state.js";
+import { fitted, label } from "./text.js";
+import { tipOn } from "./tip.js";
 import { treeOf } from "./tree.js";
 
 export class Treemap {
@@ -30,6 +33,7 @@ export class Treemap {
     Object.assign(this, { element, lead });
     this.cost = element.querySelector("select");
     this.svg = s("svg", { class: "chart treemap", role: "group", "aria-label": "Treemap of cost" });
+    this.roving = new Roving(this.svg);
     body.append(this.svg, legend());
     new ResizeObserver(() => this.resized()).observe(body);
   }
@@ -49,10 +53,9 @@ export class Treemap {
     this.drawn = this.svg.clientWidth;
     const total = now.layers.reduce((sum, layer) => sum + of(layer), 0);
     this.lead.textContent = total
-      ? `${title}, ${write(total)} in all. A click selects the layer everywhere.`
+      ? `${title}, ${write(total)} in all. A click selects the layer everywhere.${this.without(of)}`
       : `${title}: none here.`;
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.style.setProperty("height", `${height}px`);
+    sized(this.svg, width, height);
     const root = d3
       .hierarchy(this.groups(now.layers), (item) => item.children)
       .sum((item) => (item.layer ? of(item.layer) : 0));
@@ -65,9 +68,18 @@ export class Treemap {
       .paddingInner(1)
       .round(true)(root);
     const drawn = root.descendants().filter((node) => node.depth && node.value);
-    this.svg.replaceChildren(
-      ...drawn.map((node) => (node.children ? this.block(node) : this.leaf(node, total, write))),
+    this.roving.redraw(() =>
+      this.svg.replaceChildren(
+        ...drawn.map((node) => (node.children ? this.block(node) : this.leaf(node, total, write))),
+      ),
     );
+  }
+
+  // What to say where the selected layer has no rectangle.
+  without(of) {
+    const { now, selected } = this.state;
+    const layer = now.layers.find(({ name }) => name === selected);
+    return layer && !of(layer) ? ` ${selected}, which is selected, has none of this cost.` : "";
   }
 
   // Blocks within blocks; or the kinds of operators.
@@ -94,30 +106,26 @@ export class Treemap {
     const { value } = node;
     const { layer } = node.data;
     const [width, height] = [x1 - x0, y1 - y0];
-    if (width < 3 || height < 3) {
-      return s("g", { class: `leaf k-${family(layer)}` }, s("rect", { x: x0, y: y0, width, height }));
-    }
     const chosen = layer.name === this.state.selected;
     const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
     const name = `${layer.name}: ${write(value)}, ${percent(value / total)}`;
-    const large = width > 40 && height > 26;
     const group = s(
       "g",
       {
         class: `leaf k-${family(layer)}${chosen ? " selected" : ""}`,
         role: "button",
-        tabindex: large ? 0 : -1,
+        "data-mark": layer.name,
+        tabindex: -1,
         "aria-label": name,
         "aria-pressed": String(chosen),
         onclick: () => this.state.select(layer.name),
-        onkeydown: (event) =>
-          ["Enter", " "].includes(event.key) && (event.preventDefault(), this.state.select(layer.name)),
       },
       s("rect", { x: x0, y: y0, width, height, rx: 2 }),
     );
     if (width > 34 && height > 17) group.append(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
-    if (width > 40 && height > 32)
-      group.append(label(percent(value / total), x0 + 5, y0 + 27, width - 8, "leaf-share number"));
+    const share = percent(value / total);
+    if (height > 32 && fitted(share, width - 7) === share) // a number whole, or not at all
+      group.append(s("text", { x: x0 + 5, y: y0 + 27, class: "leaf-share number" }, share));
     return tipOn(group, () => [layer.name, [layer.kind, write(value)], ["share", percent(value / total)]]);
   }
 }
@@ -125,13 +133,6 @@ export class Treemap {
 // Whether a block has room for its name.
 const named = ({ x0, x1, y0, y1, depth }) =>
   depth <= 2 && x1 - x0 > (depth > 1 ? 64 : 46) && y1 - y0 > (depth > 1 ? 44 : 20);
-
-// A text that keeps to a width; about 6.4 pixels a letter.
-export function label(text, x, y, width, kind) {
-  const most = Math.floor(width / 6.4);
-  const shown = text.length <= most ? text : most < 3 ? "" : `${text.slice(0, most - 1)}…`;
-  return s("text", { x, y, class: kind }, shown);
-}
 
 export function legend(families = Object.keys(FAMILY_NAMES)) {
   return h(

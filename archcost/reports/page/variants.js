@@ -1,6 +1,7 @@
-// All variants of a search as columns: their values along an axis, the front, and who wins under a budget.
+// All variants of a search as columns, at the batch and in the number type of the search: their values along an axis, the front, and who wins under a budget.
 
-import { accuracy, bytes, plain, quoted, seconds, short, square } from "./format.js";
+import { commandLine } from "./command.js";
+import { accuracy, bytes, plain, seconds, short, square } from "./format.js";
 
 export class Variants {
   constructor(state) {
@@ -10,7 +11,6 @@ export class Variants {
     this.count = front.count;
     this.columns = front.columns;
     this.published = front.published;
-    this.scaled = new Map();
     this.axes = this.choices();
     this.limits = this.columnsOf(front.limits);
   }
@@ -20,8 +20,8 @@ export class Variants {
     const found = { accuracy: { title: "Top-1 accuracy, %", write: accuracy, up: true } };
     found.macs = { title: "Multiply-adds", write: short };
     found.params = { title: "Parameters", write: short };
-    found.peak_activation_bytes = { title: "Peak activation memory", write: bytes };
-    found.weight_bytes = { title: "Weights", write: bytes };
+    found.peak_activation_bytes = { title: "Peak activation memory", write: bytes, binary: true };
+    found.weight_bytes = { title: "Weights", write: bytes, binary: true };
     for (const name of Object.keys(this.columns)) {
       if (name.startsWith("seconds:")) found[name] = { title: `Predicted time, ${name.slice(8)}`, write: seconds };
     }
@@ -55,29 +55,12 @@ export class Variants {
     });
   }
 
-  // By how much bytes grow with the batch and the type of numbers that are set now.
-  factor(name) {
-    const { dtypes } = this.state.data;
-    const size = dtypes[this.state.dtype] / dtypes[this.data.dtype];
-    if (name === "weight_bytes") return size;
-    return name === "peak_activation_bytes" ? (size * this.state.batch) / this.data.batch : 1;
-  }
-
   values(name) {
-    const factor = this.factor(name);
-    const key = `${name} ${factor}`;
-    if (!this.scaled.has(key)) {
-      if (this.scaled.size > 12) this.scaled.clear();
-      this.scaled.set(
-        key,
-        Float64Array.from(this.columns[name], (value) => value * factor),
-      );
-    }
-    return this.scaled.get(key);
+    return this.columns[name];
   }
 
   ofPublished(point, name) {
-    return point[name] === undefined || point[name] === null ? NaN : point[name] * this.factor(name);
+    return point[name] ?? NaN;
   }
 
   // The settings of a variant: values by axis.
@@ -101,48 +84,75 @@ export class Variants {
     return { spec, text: parts.join(", ") };
   }
 
-  command(at) {
-    const { spec, found } = this.settings(at);
-    const words = ["archcost", "analyze", quoted(spec), "--alpha", plain(found.alpha)];
-    if (found.resolution) words.push("--resolution", square(found.resolution));
-    for (const [name, value] of Object.entries(found)) {
-      if (!["alpha", "resolution"].includes(name)) words.push("--set", quoted(`${name}=${plain(value)}`));
-    }
-    return words.join(" ");
+  // What a tip tells of a variant, and of a published point.
+  figures(at) {
+    const { spec, text } = this.describe(at);
+    const figures = Object.entries(this.axes).map(([name, axis]) => [axis.title, axis.write(this.values(name)[at])]);
+    return [`${spec}, ${text}`, ...figures];
   }
 
-  // Sets the knobs to a variant.
+  source(point) {
+    const { spec } = this.data.spaces[point.space];
+    return [
+      `${spec}, α ${plain(point.alpha)}${point.resolution ? `, ${square(point.resolution)} px` : ""}`,
+      ["published top-1", accuracy(point.accuracy)],
+      ["trained", point.recipe],
+      ...Object.entries(this.axes)
+        .filter(([name]) => name !== "accuracy")
+        .map(([name, axis]) => [axis.title, axis.write(this.ofPublished(point, name))]),
+      `Source: ${point.source}`,
+      point.note,
+    ].filter(Boolean);
+  }
+
+  // axes: a device whose time stands on one of them is the line's; else the one in view.
+  command(at, axes) {
+    const { spec, found } = this.settings(at);
+    const { alpha, resolution, ...parameters } = found;
+    const { data, page, device } = this.state;
+    const own = page.devices.find(({ name }) => axes.includes(`seconds:${name}`));
+    const { batch, dtype } = this.data;
+    return commandLine(
+      { spec, alpha, resolution, parameters: Object.entries(parameters) },
+      { ...data, batch, dtype, device: own ?? page.devices[device] },
+    ).join(" ");
+  }
+
+  // Sets the knobs to a variant, and batch and number type to what its figures here are of.
   show(at) {
     const { index, found } = this.settings(at);
-    const { alpha, resolution, parameters } = this.state.networks[index].knobs;
+    const { state } = this;
+    const { batch, dtype } = this.data;
+    const { alpha, resolution, parameters } = state.networks[index].knobs;
     const near = (values, wanted) =>
       values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
-    this.state.turn(
-      {
-        alpha: near(alpha.values, found.alpha),
-        resolution: Math.max(
-          0,
-          resolution.values.findIndex((size) => String(size) === String(found.resolution)),
-        ),
-        parameters: parameters.map((each) =>
-          Math.max(
-            0,
-            each.values.findIndex((value) => value === found[each.name]),
-          ),
-        ),
-      },
-      index,
-    );
+    const place = (values, wanted) =>
+      Math.max(
+        0,
+        values.findIndex((value) => String(value) === String(wanted)),
+      );
+    const own = {
+      alpha: near(alpha.values, found.alpha),
+      resolution: place(resolution.values, found.resolution),
+      parameters: parameters.map((each) => place(each.values, found[each.name])),
+    };
+    state.set({ knobs: state.turned(own, index), active: index, batch, dtype });
   }
 
-  // The places of the front of two axes, the cheapest first.
-  front(x, y) {
+  // The places of all variants that two axes know, the cheapest first, then the better.
+  ordered(x, y) {
     const [xs, ys] = [this.values(x), this.values(y)];
     const sign = this.axes[y].up ? -1 : 1;
     const order = new Uint32Array(this.count);
     let many = 0;
     for (let i = 0; i < this.count; i++) if (xs[i] === xs[i] && ys[i] === ys[i]) order[many++] = i;
-    const sorted = order.subarray(0, many).sort((a, b) => xs[a] - xs[b] || (ys[a] - ys[b]) * sign || a - b);
+    return order.subarray(0, many).sort((a, b) => xs[a] - xs[b] || (ys[a] - ys[b]) * sign || a - b);
+  }
+
+  // The front of places in that order.
+  front(sorted, y) {
+    const ys = this.values(y);
+    const sign = this.axes[y].up ? -1 : 1;
     const found = [];
     let best = Infinity;
     for (const at of sorted) {
@@ -179,10 +189,11 @@ export class Variants {
 
   // The variant that is the network in view; -1 for none.
   current() {
-    const { now, active } = this.state;
+    const { now, active, data } = this.state;
     if (!now) return -1;
     const { macs, params, space, peak_activation_bytes: peak } = this.columns;
-    const bytes_ = now.totals.peak_activation_bytes / this.factor("peak_activation_bytes");
+    const scale = (data.dtypes[this.data.dtype] * this.data.batch) / (data.dtypes[now.dtype] * now.batch);
+    const bytes_ = now.totals.peak_activation_bytes * scale;
     for (let i = 0; i < this.count; i++) {
       if (macs[i] === now.totals.macs && params[i] === now.totals.params && space[i] === active && peak[i] === bytes_)
         return i;

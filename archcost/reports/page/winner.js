@@ -26,6 +26,7 @@ export class Winner {
       axis.title,
       axis.write(variants.values(name)[best]),
     ]);
+    const { title, write } = variants.axes[front.x];
     const others = variants.limits
       .filter(([name]) => name !== front.x && variants.axes[name])
       .map(
@@ -43,7 +44,7 @@ export class Winner {
             h(
               "div",
               { class: "tile-name" },
-              `Wins at ${variants.axes[front.x].title.toLowerCase()} ≤ ${variants.axes[front.x].write(front.budget)}`,
+              `Wins at ${lowered(title)} ≤ ${write(front.budget)}, ${front.scale}`,
             ),
             h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`),
           ),
@@ -74,7 +75,8 @@ export class Winner {
 
   // A variant's command line, to copy.
   line(id, at) {
-    const command = this.front.variants.command(at);
+    const { variants, x, y } = this.front;
+    const command = variants.command(at, [x, y]);
     const button = h("button", { type: "button", class: "small", onclick: () => copy(command, button) }, "Copy");
     const code = h("code", { id });
     showCommand(code, command);
@@ -94,7 +96,7 @@ export class Winner {
     ];
     const shares = used.map(
       ([name, limit]) =>
-        `${((100 * variants.values(name)[best]) / limit).toFixed(1)} % of the ${variants.axes[name].title.toLowerCase()}`,
+        `${((100 * variants.values(name)[best]) / limit).toFixed(1)} % of the ${lowered(variants.axes[name].title)}`,
     );
     const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
     if (second < 0) return first;
@@ -104,6 +106,9 @@ export class Winner {
     return `${first} Next: ${spec}${text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
   }
 }
+
+// A title within a sentence; a device's name keeps its letters.
+const lowered = (title) => title[0].toLowerCase() + title.slice(1);
 
 function interval(variants, at) {
   const [low, high, known] = ["accuracy_low", "accuracy_high", "published"].map((name) => variants.columns[name][at]);

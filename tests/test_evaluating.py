@@ -307,7 +307,7 @@ def test_pruned_runs_are_counted_and_named(tmp_path, monkeypatch):
     asked = {"alpha": [0.25, 0.5, 0.75, 1], "resolution": [8, 12, 16, 20, 24]}
     found = archcost.find("own.yaml", evaluate=command, effort=effort, **asked).to_dict()
     assert found["exact"] and found["evaluated"] == found["distinct"] == 80 and found["pruned"] > 3
-    assert len([*Path("logs").iterdir()]) == 80 and not said
+    assert len([*Path("logs/evaluations").iterdir()]) == 80 and not said
     with Store(Path("s.db")) as store:
         rows = list(store.evaluations())
     assert sum(each.status == "pruned" for each in rows) == found["pruned"]

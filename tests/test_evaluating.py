@@ -292,8 +292,8 @@ def test_killed_and_gone_on_with_it_is_the_same_front(tmp_path, sampler):
     assert sorted(runs[0]) == sorted({*runs[1]}) and len(runs[0]) == 30
     told = [json.loads(Path(tmp_path, folder, "out", "result.json").read_text()) for folder in ("whole", "killed")]
     assert told[0]["pruned"] == told[1]["pruned"]
-    # What was under way at a kill is run again; and what was stopped early, by a run that does not know of the other.
-    assert len(runs[1]) <= 30 + kills * (2 + told[0]["pruned"])
+    # What was under way at a kill is run again, or had just ended: a training takes no longer here than a question.
+    assert len(runs[1]) <= 30 + kills * (2 + 2)
 
 
 def test_pruned_runs_are_counted_and_named(tmp_path, monkeypatch):

@@ -90,6 +90,7 @@ def question_data(
         "devices": devices,
         "mode": mode,
         "command": command,
+        "pruner": None if command is None else effort.pruner,
         "seed": effort.seed,
         "sampler": effort.sampler,
         "trials": effort.trials,

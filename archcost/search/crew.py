@@ -104,13 +104,19 @@ class Threads:
             self._threads.append(thread)
             thread.start()
 
+        while not self._done.empty():  # what is done is kept at once: the next question may take a while
+            self._accept()
+
     def take(self) -> tuple[int, float | None]:
-        if self._ready:
-            return self._ready.popleft()
+        while not self._ready:
+            self._accept()
+        return self._ready.popleft()
+
+    def _accept(self) -> None:
         ticket, job, found, error = self._done.get()
         if error is not None:
             raise error
-        return ticket, self.accept(job, found)
+        self._ready.append((ticket, self.accept(job, found)))
 
     def _run(self) -> None:
         while (taken := self._waiting.get()) is not None and not self._over.is_set():

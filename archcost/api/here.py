@@ -117,7 +117,7 @@ def _clocks(
         crew, benches = cluster.measuring(list(labels), how.task, store, known, effort.budget)
     stored = list(store.rows()) if labels else []
     rows = {labels[name]: [row for row in stored if how.measured(row, bench)] for name, bench in benches.items()}
-    ids = {labels[name]: bench.id for name, bench in benches.items()}
+    ids = {name: bench.id for name, bench in benches.items()}
     run = runs.begun(
         effort.folder,
         runs.question_data(question, ids, effort, mode, command),

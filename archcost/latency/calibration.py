@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from archcost.dims import taken
 from archcost.latency import correction as corrections
 from archcost.latency.correction import Correction
 from archcost.latency.evidence import FEWEST, Evidence
-from archcost.latency.fit import FIXED, GENERIC, Form, fit, solution
+from archcost.latency.fit import FIXED, GENERIC, Form, fit, left_out, solution
 from archcost.latency.formula import Rates, kernel_time
 from archcost.latency.kernels import MULTIPLYING
 from archcost.latency.profile import Fit, HeldOut
@@ -39,11 +40,12 @@ class _Candidate:
     fusion: str
 
 
-def fitted(evidence: Evidence) -> Fit:
-    """The form that predicts held-out rows best, its rates from all rows, and what is known of its errors."""
+def fitted(evidence: Evidence, quick: bool = False) -> Fit:
+    """The form that predicts held-out rows best, its rates from all rows, and what is known of its errors. quick: what
+    rows would have been predicted as is reckoned from one fit, rather than had by a fit without each."""
     import numpy as np
 
-    chosen, errors = _best(evidence)
+    chosen, errors = _best(evidence, _reckoned if quick else _held_out)
     rates, correction = _model(evidence, chosen, np.arange(len(evidence)))
     samples = evidence.samples[chosen.fusion]
     families, whole = samples.families, samples.whole
@@ -97,10 +99,10 @@ def _rival(evidence: Evidence, chosen: _Candidate, rates: Rates) -> Rates | None
     return None if alike or misfits[1] > misfits[0] + SPREAD / 10 else other
 
 
-def _best(evidence: Evidence) -> tuple[_Candidate, Any]:
+def _best(evidence: Evidence, held_out: Callable[[Evidence, _Candidate], Any]) -> tuple[_Candidate, Any]:
     """The candidate with the least held-out error, and its errors; the plainest where there are few rows."""
     plain = _Candidate(evidence.forms[0], next(iter(evidence.samples)))
-    chosen, errors = plain, _held_out(evidence, plain)
+    chosen, errors = plain, held_out(evidence, plain)
     if len(evidence) < ENOUGH:
         return chosen, errors
     whole = evidence.samples[plain.fusion].whole
@@ -110,7 +112,7 @@ def _best(evidence: Evidence) -> tuple[_Candidate, Any]:
             other = _Candidate(form, fusion)
             if other == plain:
                 continue
-            theirs = _held_out(evidence, other)
+            theirs = held_out(evidence, other)
             if _score(theirs, whole) < share * _score(errors, whole):
                 chosen, errors = other, theirs
     return chosen, errors
@@ -178,6 +180,13 @@ def _held_out(evidence: Evidence, candidate: _Candidate, folds: list[Any] | None
         rates, correction = _model(evidence, candidate, rest, near)
         errors[fold] = np.log(evidence.seconds[fold] / samples.chosen(fold).seconds(rates, correction))
     return errors
+
+
+def _reckoned(evidence: Evidence, candidate: _Candidate) -> Any:
+    """About the same errors, of whole networks."""
+    samples = evidence.samples[candidate.fusion]
+    logs = solution(candidate.form, samples, evidence.seconds)
+    return left_out(candidate.form, samples, evidence.seconds, logs)
 
 
 def _model(evidence: Evidence, candidate: _Candidate, rows: Any, near: Any = None) -> tuple[Rates, Correction | None]:

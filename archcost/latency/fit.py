@@ -40,9 +40,12 @@ class Form:
     host: bool = False
 
     def rates(self, logs: Any, element_bytes: int) -> Rates:
-        """logs: that of macs per second, then those of the ratios, in the order of the priors."""
-        speed = math.exp(logs[0])
-        ratio = dict(zip(self.priors, map(math.exp, logs[1:]), strict=True))
+        """logs: that of macs per second, then those of the ratios, in the order of the priors; or several such, a row
+        each: then each rate is a column of as many."""
+        import numpy as np
+
+        speed, *ratios = map(_exponential, np.asarray(logs, float).T)
+        ratio: dict[str, Any] = dict(zip(self.priors, ratios, strict=True))
         cores = None
         if self.parallel:
             cores = Parallel(
@@ -144,6 +147,13 @@ HOST = Form(
 """For single layers and networks that PyTorch runs on a CPU."""
 
 
+def _exponential(logs: Any) -> Any:
+    """Of one number, or a column of those of several; to the last digit the same."""
+    import numpy as np
+
+    return np.array([[math.exp(each)] for each in logs]) if np.ndim(logs) else math.exp(logs)
+
+
 def fit(form: Form, samples: Samples, measured: Any, weights: Any = None, steps: int = 60) -> Rates:
     """The most probable rates given measured seconds, one for each sample; weights: how much each one counts."""
     return form.rates(solution(form, samples, measured, weights, steps), samples.element_bytes)
@@ -191,10 +201,8 @@ def _minimum(
     found = predicted(logs)
     least, damping = loss(logs, found), 1e-3
     for _ in range(steps):
-        slopes = np.stack([(predicted(logs + step) - found) / 1e-4 for step in 1e-4 * np.eye(len(logs))], axis=1)
         error = target - found
-        weight = share / np.maximum(1, np.abs(error) / noise / LARGE) / noise**2
-        curvature = slopes.T @ (slopes * weight[:, None]) + np.diag(precision)
+        slopes, weight, curvature = _slopes(predicted, logs, found, error, precision, share, noise)
         gradient = slopes.T @ (weight * error) - precision * (logs - mean)
         before = least
         while damping < 1e6:
@@ -207,3 +215,35 @@ def _minimum(
         if before - least < 1e-6 * (1 + least):
             break
     return logs
+
+
+def _slopes(
+    predicted: Callable[[Any], Any], logs: Any, found: Any, error: Any, precision: Any, share: Any, noise: float
+) -> tuple[Any, Any, Any]:
+    """Of the predictions, by sample and logarithm; how much each sample counts where it is wrong by so much; and the
+    curvature of the loss that these make."""
+    import numpy as np
+
+    slopes = (predicted(logs + 1e-4 * np.eye(len(logs))) - found).T / 1e-4
+    weight = share / np.maximum(1, np.abs(error) / noise / LARGE) / noise**2
+    return slopes, weight, slopes.T @ (slopes * weight[:, None]) + np.diag(precision)
+
+
+def left_out(form: Form, samples: Samples, measured: Any, logs: Any) -> Any:
+    """log(measured / predicted) of each sample, about as a fit would have it that had not seen the sample: the error of
+    the solution over one less the sample's leverage on it, which is exact where predictions are linear in the
+    logarithms (Allen's PRESS)."""
+    import numpy as np
+
+    target = np.log(np.asarray(measured, float))
+    spread = np.array([np.inf, *(prior[1] for prior in form.priors.values())])
+
+    def predicted(logs: Any) -> Any:
+        return np.log(samples.seconds(form.rates(logs, samples.element_bytes)))
+
+    found = predicted(logs)
+    error = target - found
+    share = np.ones(len(target))
+    slopes, weight, curvature = _slopes(predicted, logs, found, error, 1 / spread**2, share, form.noise)
+    leverage = weight * np.einsum("ij,ji->i", slopes, np.linalg.solve(curvature, slopes.T))
+    return error / np.maximum(1 - leverage, 0.05)

@@ -238,10 +238,10 @@ def _time(work: Any, ideal: Any, traffic: Any, overhead: float, overlap: float) 
     return Time(seconds, np.minimum(ideal, work), np.maximum(work - ideal, 0), traffic, overhead)
 
 
-def _roofline(arithmetic: Any, traffic: Any, overlap: float) -> Any:
+def _roofline(arithmetic: Any, traffic: Any, overlap: Any) -> Any:
     import numpy as np
 
-    if overlap == 1:
+    if isinstance(overlap, (int, float)) and overlap == 1:
         return arithmetic + traffic
     high, low = np.maximum(arithmetic, traffic), np.minimum(arithmetic, traffic)
     return high * (1 + (low / high) ** overlap) ** (1 / overlap)

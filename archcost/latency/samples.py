@@ -46,14 +46,17 @@ class Samples:
     families: list[str] = field(default_factory=list)
 
     def seconds(self, rates: Rates, correction: Correction | None = None) -> Floats:
-        """The predicted time of each."""
+        """The predicted time of each; with rates that are columns, a row for each of these."""
         import numpy as np
 
         total = np.where(self.whole, rates.network_seconds, 0.0)
         for kernel, owners in self.groups:
             time = kernel_time(kernel, self.element_bytes, rates, ~self.whole[owners])
             seconds = corrected(kernel, time, correction).seconds
-            total += np.bincount(owners, seconds, self.count)
+            if seconds.ndim == 1:
+                total += np.bincount(owners, seconds, self.count)
+            else:
+                total += np.stack([np.bincount(owners, row, self.count) for row in seconds])
         return total
 
     def kernels(self) -> Floats:

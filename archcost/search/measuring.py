@@ -171,7 +171,7 @@ class Measuring:
         elif len(times) < FEWEST:
             self.fit = Fit(fit(self.forms[0], done[fusion], known), fusion)
         else:
-            self.fit = fitted(Evidence(done, known, {}, self.forms))
+            self.fit = fitted(Evidence(done, known, {}, self.forms), quick=True)
         self.width = self.fit.inside or EARLY
         self.predicted = self.samples[self.fit.fusion].seconds(self.fit.rates, self.fit.correction)
         self.seconds = self.predicted.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import sys
 from dataclasses import replace
 
@@ -216,6 +217,50 @@ def test_the_cheapest_by_time_that_is_accurate_enough():
     found = measured(begun(asked), Device(), "cpu", budget=None)
     accuracy, times = truth(asked)
     assert found.candidates.measured[found.winner] == pytest.approx(times[accuracy >= 66].min())
+
+
+class Shuffled(InTurn):
+    """A crew of many, which answers in an order of its own; and knows how many questions were open at once."""
+
+    def __init__(self, work, seed):
+        super().__init__(work)
+        self.random, self.open, self.most = random.Random(seed), [], 0
+
+    def give(self, ticket, job):
+        self.open.append((ticket, job))
+        self.most = max(self.most, len(self.open))
+
+    def take(self):
+        ticket, job = self.open.pop(self.random.randrange(len(self.open)))
+        return ticket, self.work(job)
+
+
+@pytest.mark.parametrize("limit", [None, 0.05])
+@pytest.mark.parametrize("ahead", [2, 16])
+def test_asking_ahead_the_answer_does_not_depend_on_who_answers_when(ahead, limit):
+    found, logs = [], []
+    for seed in range(3):
+        device = Device()
+        crew = Shuffled(lambda job, device=device: device(job.spec, job.network), seed)
+        found.append(searched(begun(question(seconds=limit)), [Timed("board", "cpu")], crew, budget=None, ahead=ahead))
+        logs.append(set(device.asked))
+        assert len(device.asked) == len(logs[-1]) and crew.most <= ahead
+        assert found[-1].ahead == ahead and found[-1].measuring.ended == DONE and crew.most > 1
+    assert logs[0] == logs[1] == logs[2] and figures(found[0]) == figures(found[1]) == figures(found[2])
+    one = measured(begun(question(seconds=limit)), Device(), "cpu", budget=None)
+    assert figures(found[0]) == figures(one)
+
+
+def test_a_budget_counts_what_is_open_and_ctrl_c_keeps_what_was_told():
+    device = Device()
+    few = searched(
+        begun(question()), [Timed("board", "cpu")], InTurn(lambda j: device(j.spec, j.network)), budget=6, ahead=4
+    )
+    assert few.measuring.done == len(device.asked) == 6 and few.measuring.ended.startswith(SPENT)
+    stopped = Device(stop=5)
+    crew = InTurn(lambda job: stopped(job.spec, job.network))
+    told = searched(begun(question()), [Timed("board", "cpu")], crew, budget=None, ahead=4)
+    assert told.measuring.done == 4 and told.measuring.ended.startswith(INTERRUPTED)
 
 
 def test_kernels_are_those_of_each_candidate():

@@ -174,10 +174,9 @@ def _held_out(evidence: Evidence, candidate: _Candidate, folds: list[Any] | None
         folds = np.array_split(order, count if count <= 4 * FOLDS else FOLDS)
     errors = np.full(count, np.nan)
     samples = evidence.samples[candidate.fusion]
-    near = solution(candidate.form, samples, evidence.seconds)
     for fold in folds:
         rest = np.setdiff1d(np.arange(count), fold)
-        rates, correction = _model(evidence, candidate, rest, near)
+        rates, correction = _model(evidence, candidate, rest)
         errors[fold] = np.log(evidence.seconds[fold] / samples.chosen(fold).seconds(rates, correction))
     return errors
 
@@ -189,14 +188,13 @@ def _reckoned(evidence: Evidence, candidate: _Candidate) -> Any:
     return left_out(candidate.form, samples, evidence.seconds, logs)
 
 
-def _model(evidence: Evidence, candidate: _Candidate, rows: Any, near: Any = None) -> tuple[Rates, Correction | None]:
-    """Rates from some of the rows, and the correction where they hold enough single kernels. near: the solution for
-    all."""
+def _model(evidence: Evidence, candidate: _Candidate, rows: Any) -> tuple[Rates, Correction | None]:
+    """Rates from some of the rows, and the correction where they hold enough single kernels."""
     import numpy as np
 
     samples: Samples = evidence.samples[candidate.fusion].chosen(rows)
     seconds = evidence.seconds[rows]
-    rates = candidate.form.rates(solution(candidate.form, samples, seconds, near=near), samples.element_bytes)
+    rates = fit(candidate.form, samples, seconds)
     if not candidate.form.parallel or (~samples.whole).sum() < corrections.FEWEST:
         return rates, None
     values: dict[str, list[Any]] = {name: [] for name in corrections.FEATURES}

@@ -37,9 +37,10 @@ MOST = 2000
 """Candidates that are weighed against each other; more are thinned out by layers of their predicted front."""
 PLANNED = 64
 """Of a large budget, so many measurements are planned at once."""
-ALL, SHARE = 40, 0.25
-"""Up to so many times each one makes a new fit; then, by how much they must have grown since the last."""
-FITTED = 256
+ALL, SHARE = 40, 1 / 3
+"""Up to so many times each one makes a new fit, where one is asked for at a time; then, by how much they must have
+grown since the last."""
+FITTED = 128
 """Times that a fit is made from; of more, so many from the fastest to the slowest."""
 
 
@@ -84,7 +85,7 @@ class Measuring:
             return
         self.measured[place] = seconds
         count = len(self.measured)
-        share = SHARE * self._fitted if count > ALL else 0
+        share = SHARE * self._fitted if count > ALL or self.every > 1 else 0
         if count - self._fitted >= max(self.every, share):
             self._fitted = count
             self._refit()

@@ -26,6 +26,7 @@ from archcost.latency.kernels import FUSIONS
 from archcost.latency.points import read_points
 from archcost.latency.samples import Samples
 from archcost.search.measuring import Measuring, chain
+from archcost.search.timing import SHARE
 
 FOLDER = Path(__file__).parents[2] / "reports" / "latency"
 V1, BOTH = ("mobilenetv1",), ("mobilenetv1", "mobilenetv2")
@@ -41,6 +42,7 @@ TABLES: list[tuple[str, str, dict[str, str], tuple[str, ...]]] = [
 ]
 GOALS = {"RK3399, OpenCL": (15, 99.0), "Pixel 3, GPU": (6, 97.5)}
 SEEDS = range(20)
+BUDGETS = (6, 15)
 MARGIN = 0.1
 POPULATION, STARTUP = 4, 3
 """Of NSGA-II, and TPE's random trials: small, so that both learn something before the measurements are spent."""
@@ -123,12 +125,16 @@ def rows_of(points: Any, rows: list[int], dtype: str, fusion: str) -> Samples:
     return samples.joined(parts).chosen(np.array(order))
 
 
-def ours(table: Played, budget: int) -> Order:
-    """As `archcost search` measures; nothing in it is random."""
-    measuring = Measuring(table.accuracy, table.samples, budget=budget)
-    while (place := measuring.propose()) is not None:
+def ours(table: Played, budget: int, ahead: int = 1) -> Order:
+    """As `archcost search --ahead` measures; nothing in it is random."""
+    measuring = Measuring(table.accuracy, table.samples, budget=budget, every=max(1, ahead // SHARE))
+    while True:
+        while len(measuring.open) < ahead and (place := measuring.propose()) is not None:
+            measuring.ask(place)
+        if not measuring.open:
+            return list(measuring.measured)
+        place = next(iter(measuring.open))
         measuring.tell(place, table.milliseconds[place] / 1e3)
-    return list(measuring.measured)
 
 
 def at_random(table: Played, seed: int) -> Order:
@@ -209,6 +215,15 @@ def row(table: Played, found: dict[str, list[tuple[float, float, float]]], count
     return f"| {table.name} | {len(table)} | {count} | " + " | ".join(cells) + f" | {aim} |"
 
 
+def ahead(tables: list[Played]) -> None:
+    """The means over tables of what is found by so many measurements, with so many under way at once."""
+    print("\n| under way at once | " + " | ".join(f"{count} measured" for count in BUDGETS) + " |")
+    print("| ---: |" + " ---: |" * len(BUDGETS))
+    for many in (1, 4, 16):
+        shares = [[t.share(ours(t, count, many)) for t in tables if len(t) > count + 1] for count in BUDGETS]
+        print(f"| {many} | " + " | ".join(f"{statistics.mean(each):.2f}" for each in shares) + " |", flush=True)
+
+
 def main(picture: str) -> None:
     from playback_picture import draw
 
@@ -221,9 +236,10 @@ def main(picture: str) -> None:
         if not place:
             print("| table | candidates | measured | " + " | ".join(found) + " | goal |")
             print("| --- | ---: | ---: |" + " ---: |" * (len(found) + 1))
-        for count in (6, 15) if len(table) > 16 else (6,):
+        for count in BUDGETS if len(table) > 16 else BUDGETS[:1]:
             print(row(table, found, count), flush=True)
         kept[name] = found
+    ahead([played(name, *which) for name, *which in TABLES])
     draw({name: kept[name] for name in GOALS}, GOALS, Path(picture))
 
 

@@ -25,7 +25,8 @@ def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **ask
     archcost compare resnet50 resnet50_v1_5 --device nvidia-t4 -o resnets.html
     """
     from archcost.api import report
+    from archcost.cli.measuring import warn
 
     if len(specs) < 2:
         raise ArchcostError("a comparison takes two networks or more; for one there is `archcost report`")
-    deliver(report(specs, device=devices, **asked), output)
+    deliver(report(specs, device=devices, warn=warn, **asked), output)

@@ -28,5 +28,6 @@ def command(spec: str, output: str, devices: tuple[str, ...], **asked: Any) -> N
     archcost report mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224:1 -o fine.html
     """
     from archcost.api import report
+    from archcost.cli.measuring import warn
 
-    deliver(report(spec, device=devices, **asked), output)
+    deliver(report(spec, device=devices, warn=warn, **asked), output)

@@ -72,6 +72,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "objectives": list(question.objectives),
         "batch": question.scale.batch,
         "dtype": question.scale.dtype,
+        "inplace": question.scale.inplace,
         "seed": answer.seed,
         "versions": _versions(),
         "device": answer.device or _profile(question),
@@ -92,6 +93,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "front": rows(answer.front),
         "equals": rows(answer.equals[:EQUALS]),
         "equals_count": len(answer.equals),
+        "timed": [row(question, table, place) for place in _timed(answer)],
         "published": [_published(point, cost) for point, cost in alternatives(question)],
     }
 
@@ -112,6 +114,13 @@ def figures(answer: Answer) -> dict[str, Any]:
     """The winner's, its time as measured where it was."""
     found = answer.candidates.row(answer.winner)
     return {**found, "seconds": found["measured"]} if found["measured"] == found["measured"] else found
+
+
+def _timed(answer: Answer) -> list[int]:
+    """Places of the candidates that were measured but for those on the front, the quickest first."""
+    times = answer.candidates.measured.tolist()
+    on = {answer.winner, *answer.front}
+    return sorted((at for at, time in enumerate(times) if time == time and at not in on), key=lambda at: times[at])
 
 
 def _versions() -> dict[str, str]:

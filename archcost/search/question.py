@@ -67,12 +67,18 @@ class Question:
             "published": flat(known.published),
             "outside": flat(known.outside),
         }
-        return found if self.predictor is None else {**found, **self._times(self.predictor, place, settings, flat)}
+        return {**found, **self.times(place, settings, shape)}
 
-    def _times(self, predictor: Predictor, place: int, settings: Settings, flat: Any) -> dict[str, Any]:
+    def times(self, place: int, settings: Settings, shape: tuple[int, int]) -> dict[str, Any]:
+        """The columns of time alone; none without a predictor, or where nothing can exist."""
         import numpy as np
 
-        document = self.spaces[place].document
+        def flat(values: Any) -> Any:
+            return np.broadcast_to(values, shape).ravel()
+
+        predictor, document = self.predictor, self.spaces[place].document
+        if predictor is None:
+            return {}
         try:
             with np.errstate(divide="ignore", invalid="ignore"):  # rows that cannot exist; nobody asks for them
                 total = predictor.variants(document, settings, self.scale.batch)

@@ -10,6 +10,7 @@ export class Device {
   constructor(data) {
     this.name = data.name;
     this.description = data.description;
+    this.mode = data.mode;
     this.calibrated = data.calibrated;
     this.bounds = data.bounds;
     this.fits = {};

@@ -46,11 +46,10 @@ export class Overview {
     document.body.classList.toggle("nothing", !now);
     this.input.textContent = now
       ? `Input ${sizes(now.input)}, batch ${count(state.batch)}, ${state.dtype}`
-      : "No network can exist at these knobs; the command line says why.";
+      : { "": "No network can exist at these knobs; the command line says why." }[this.without()] ??
+        "This page does not hold the network at these knobs.";
     if (!now) {
-      this.tiles.replaceChildren(
-        h("p", { class: "warning", id: "nothing" }, `These settings make no network: ${state.command()} says why.`),
-      );
+      this.tiles.replaceChildren(...this.missing());
       this.note.textContent = "";
       this.facts.replaceChildren();
       this.every.replaceChildren();
@@ -60,6 +59,38 @@ export class Overview {
     this.drawNote(now);
     this.drawFacts(now);
     this.drawConventions(now);
+  }
+
+  // Why there is nothing at these knobs.
+  without() {
+    return this.state.network.without(this.state.knobs[this.state.active]);
+  }
+
+  // What to say then; of a variant that the front has, its totals.
+  missing() {
+    const { state } = this;
+    const { network, variants } = state;
+    const without = this.without();
+    const said = {
+      "": `These settings make no network: ${state.command()} says why.`,
+      beyond: "These settings make numbers beyond 2^53, which no page can show to the unit. Run:",
+      absent: `The layers at these settings are not on this page, which holds ${count(network.sets.length)} of ${count(network.possible)} combinations of parameters. Run:`,
+    }[without];
+    const warning = h("p", { class: "warning", id: without ? "absent" : "nothing" }, said);
+    if (!without) return [warning];
+    const at = variants?.set() ?? -1;
+    const tiles = at < 0 ? [] : Object.entries(variants.axes).map(([name, { title, write }]) => this.known(name, title, write(variants.values(name)[at]), variants.values(name)[at]));
+    return [h("div", { class: "absent" }, warning, h("p", {}, h("code", { id: "absent-command" }, state.command())), at < 0 ? null : h("p", { class: "quiet" }, `Its totals, batch ${count(state.data.front.batch)}, ${state.data.front.dtype}:`)), ...tiles];
+  }
+
+  known(name, title, written, value) {
+    return h(
+      "div",
+      { class: "tile" },
+      h("div", { class: "tile-name" }, title),
+      h("div", { class: "tile-figure number" }, written),
+      Number.isInteger(value) && h("div", { class: "tile-exact number" }, h("span", { id: `total-${name}` }, count(value))),
+    );
   }
 
   drawTiles(now) {

@@ -1,4 +1,4 @@
-// The layers on a device's roofline: multiply-adds a byte against multiply-adds a second.
+// The layers on a device's roofline: flops a byte against flops a second, where a multiply-add is two.
 
 import { bottomAxis, leftAxis, logTicks, logarithmic } from "./axes.js";
 import { h, s, section, sized } from "./dom.js";
@@ -72,19 +72,19 @@ export class Roofline {
     return tipOn(dot, () => [
       layer.name,
       ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
-      ["macs a second", short(bySecond)],
-      ["macs a byte", String(+byByte.toPrecision(3))],
+      ["flops a second", short(bySecond)],
+      ["flops a byte", String(+byByte.toPrecision(3))],
     ]);
   }
 }
 
-// A network's kernels on a device: multiply-adds a byte (x) and a second (y).
+// A network's kernels on a device: flops a byte (x) and a second (y).
 export function pointsOf(now, time) {
   return now.layers.flatMap((layer, i) => {
     const own = time.layers[i];
     if (!own || !layer.macs || !layer.bytes_moved) return [];
     const macs = layer.macs * now.batch;
-    return [{ layer, own, x: macs / layer.bytes_moved, y: macs / own.seconds }];
+    return [{ layer, own, x: layer.intensity, y: (2 * macs) / own.seconds }];
   });
 }
 
@@ -94,7 +94,7 @@ export function drawRoofs(svg, roof, points, mark) {
   const height = Math.round(Math.min(420, Math.max(300, width * 0.45)));
   const [left, right, bottom] = [MARGIN_ROOF.left, width - MARGIN_ROOF.right, height - MARGIN_ROOF.bottom];
   sized(svg, width, height);
-  const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], roof[kind]]);
+  const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], 2 * roof[kind]]);
   const highest = Math.max(...roofs.map(([, rate]) => rate));
   const xs = points.map((point) => point.x);
   const x = logarithmic([Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2], [left, right]);
@@ -105,8 +105,8 @@ export function drawRoofs(svg, roof, points, mark) {
   svg.replaceChildren(
     leftAxis(y, right, left, logTicks(y, 5), short),
     bottomAxis(x, bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) => String(+tick.toPrecision(2))),
-    s("text", { x: left, y: 13, class: "axis-name" }, "Multiply-adds a second"),
-    s("text", { x: right, y: height - 8, class: "axis-name end" }, "multiply-adds a byte moved"),
+    s("text", { x: left, y: 13, class: "axis-name" }, "Flops a second"),
+    s("text", { x: right, y: height - 8, class: "axis-name end" }, "flops a byte moved"),
     s("line", {
       class: "roof slope",
       x1: x(Math.max(low, reach(lowest))),

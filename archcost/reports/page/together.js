@@ -116,8 +116,8 @@ export class Together {
     return tipOn(mark, () => [
       `${spec}: ${layer.name}`,
       ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
-      ["macs a second", short(bySecond)],
-      ["macs a byte", String(+byByte.toPrecision(3))],
+      ["flops a second", short(bySecond)],
+      ["flops a byte", String(+byByte.toPrecision(3))],
     ]);
   }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 WANTED = {"space": list, "front": list, "batch": int, "dtype": str, "specs": list}
-"""What a search's JSON has, by type."""
+"""What a search's JSON has, by type; `inplace` was not written by early versions."""
 FILES = (".yaml", ".yml", ".onnx", ".py")
 """Ends of the names of specs that are files, wherever a search found them."""
 
@@ -102,7 +102,7 @@ def _searched(content: Mapping[str, Any], path: Path) -> Source:
             objectives_of(content.get("objectives", ())),
             None if device is None else {"name": text_of(device["name"]), **device},
         )
-        scale = {"batch": content["batch"], "dtype": content["dtype"], "inplace": bool(content.get("inplace", True))}
+        scale = {name: content[name] for name in ("batch", "dtype", "inplace") if name in content}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArchcostError(f"{path}: is not what `archcost search --out` writes: {error}") from None
     return Source(entries, found, scale)

@@ -70,7 +70,7 @@ def report(
     scale["dtype"] = _dtype(asked.scale.get("dtype", dtype), timed)
     shown = [_shown(entry, asked.found) for entry in asked.entries]
     Analysis(shown[0].model.document, shown[0].settings, scale["batch"], scale["dtype"])  # raises for what none is
-    question = _question(shown, asked.found, scale)
+    question = _question(shown, asked.found, scale, warn)
     drawn = None if question is None else _front(question, timed, asked.found, warn)
     values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
     subjects = [_subject(place, each, question, asked.found, values) for place, each in enumerate(shown)]
@@ -190,7 +190,9 @@ def _values(given: Any, what: str) -> list[Any] | None:
     return [ranges.resolution(each) if what == "resolution" and isinstance(each, str) else each for each in found]
 
 
-def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any]) -> Question | None:
+def _question(
+    shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], warn: Callable[[str], None]
+) -> Question | None:
     """What the front is drawn of: the spaces of all specs. None where a network cannot be varied, or where its variants
     are more than a page holds and no search has named some."""
     from archcost.accuracy import model as published
@@ -211,7 +213,9 @@ def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any]) ->
             if found.rows:
                 raise
             return None
-    if not found.rows and sum(map(len, spaces)) > MOST:
+    many = sum(map(len, spaces))
+    if not found.rows and many > MOST:
+        warn(f"no front: {many:,} variants are more than a page holds, {MOST:,}; search them, and report that")
         return None
     dtype = "int8" if scale["dtype"] == "int8" else "float32"
     known = [published.of(each.model.document, dtype) for each in shown]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archcost import dims
@@ -22,8 +22,9 @@ from archcost.spec.settings import Settings, settle
 
 ROOM = 24_000_000
 """Characters of a network's tables at most, which compress to a twentieth."""
-WORK = 150_000
-"""Layers that are gone through for a network's tables, at most."""
+WORK = 60_000
+"""Layers that are gone through for a network's tables, at most; each combination takes as long as EACH besides."""
+EACH = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,24 +87,27 @@ def _tables(subject: Subject, inplace: bool) -> tuple[Tables, list[Sequence[int]
     tables = Tables(Pool(len(knobs.alpha.values), len(knobs.resolution.values)), inplace)
     held: list[Sequence[int]] = []
     beyond: list[Sequence[int]] = []
+    whole = _grid(document, knobs)
     for combination in knobs.combinations(subject.wanted):
         try:
-            tables.add(document, _grid(document, knobs, knobs.chosen(combination)))
+            chosen = settle(document, parameters=knobs.chosen(combination)).parameters
+            tables.add(document, replace(whole, parameters=chosen))
             held.append(combination)
         except TooLarge:
             if not held:  # it is what the page was asked for
                 refuse(EXACT + 1, document.name)
             beyond.append(combination)
-        if tables.size > ROOM or tables.built > WORK:
+        if tables.size > ROOM or tables.built + EACH * len(held) > WORK:
             break
     return tables, held, beyond
 
 
-def _grid(document: Document, knobs: Knobs, parameters: Mapping[str, Any]) -> Settings:
+def _grid(document: Document, knobs: Knobs) -> Settings:
+    """Every α, down, and every resolution, across."""
     sizes: Sequence[Any] = knobs.resolution.values
     if knobs.resolution.fixed:
         # The size is the network's own, which needs no asking for.
-        found = grid(document, knobs.alpha.values, [None], parameters)
+        found = grid(document, knobs.alpha.values, [None], {})
         own = sizes[0]
         if own is None:
             return found
@@ -112,7 +116,7 @@ def _grid(document: Document, knobs: Knobs, parameters: Mapping[str, Any]) -> Se
         height = np.array([[own[0]]])
         both = height, height if own[0] == own[1] else np.array([[own[1]]])
         return Settings(found.alpha, both, found.parameters)
-    return grid(document, knobs.alpha.values, sizes, parameters)
+    return grid(document, knobs.alpha.values, sizes, {})
 
 
 def _knob(knob: Knob, values: list[Any], own: Any) -> dict[str, Any]:

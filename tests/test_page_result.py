@@ -216,7 +216,8 @@ def test_nothing_on_the_front_is_no_number(browser: Any, spec_file: Any, tmp_pat
             opened.page.locator("#budget").press("ArrowLeft")
         wrong = opened.run(
             """() => [...document.querySelectorAll("#main *")].flatMap((each) => [...each.attributes])
-                .filter(({ value }) => /NaN|Infinity|undefined/.test(value)).map(({ name, value }) => `${name}=${value}`)"""
+                .filter(({ value }) => /NaN|Infinity|undefined/.test(value))
+                .map(({ name, value }) => `${name}=${value}`)"""
         )
         assert wrong == []
         assert opened.messages == []

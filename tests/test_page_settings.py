@@ -80,8 +80,9 @@ def test_what_a_page_has_no_room_for_is_said(
         assert len(held) < 144 and [11, 0] in held and [0, 11] in held and [11, 11] not in held
         at = opened.run(
             f"""() => {{ const {{ variants }} = {PART};
-                const fits = (i) => {{ const {{ found }} = variants.settings(i); return found.a === 12 && found.b === 12; }};
-                const at = Array.from({{ length: variants.count }}, (_, i) => i).find(fits);
+                const found = (i) => variants.settings(i).found;
+                const places = Array.from({{ length: variants.count }}, (_, i) => i);
+                const at = places.find((i) => found(i).a === 12 && found(i).b === 12);
                 {PART}.choose(at); return at; }}"""
         )
         assert opened.page.locator("#nothing").count() == 0

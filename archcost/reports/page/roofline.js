@@ -1,7 +1,7 @@
 // The layers on a device's roofline: flops a byte against flops a second, where a multiply-add is two.
 
 import { bottomAxis, leftAxis, logTicks, logarithmic } from "./axes.js";
-import { h, s, section, sized } from "./dom.js";
+import { fillWith, h, s, section, sized, update } from "./dom.js";
 import { seconds, short } from "./format.js";
 import { Roving } from "./roving.js";
 import { family } from "./state.js";
@@ -21,6 +21,7 @@ export class Roofline {
     this.none = h("p", { class: "quiet" });
     this.legend = legend();
     this.roving = new Roving(this.svg);
+    this.dots = new Map(); // by layer, kept from one drawing to the next
     body.append(this.none, this.svg, this.legend);
     new ResizeObserver(() => this.svg.clientWidth !== this.drawn && this.draw()).observe(body);
   }
@@ -55,26 +56,41 @@ export class Roofline {
     return ` ${selected}, which is selected, has none of this cost: ${why}.`;
   }
 
-  dot({ layer, own, x: byByte, y: bySecond }, x, y) {
+  dot(point, x, y) {
+    const { layer, own } = point;
     const chosen = layer.name === this.state.selected;
-    const dot = s("circle", {
+    if (!this.dots.has(layer.name)) this.dots.set(layer.name, this.dotOf(layer.name));
+    const found = this.dots.get(layer.name);
+    Object.assign(found, { point });
+    update(found.dot, {
       class: `dot-mark k-${family(layer)}${chosen ? " selected" : ""}`,
-      cx: x,
-      cy: y,
+      cx: x.toFixed(2),
+      cy: y.toFixed(2),
       r: chosen ? 8 : 5.5,
-      role: "button",
-      "data-mark": layer.name,
-      tabindex: -1,
       "aria-label": `${layer.name}, ${seconds(own.seconds)}, ${own.bound} bound`,
       "aria-pressed": String(chosen),
-      onclick: () => this.state.select(layer.name),
     });
-    return tipOn(dot, () => [
-      layer.name,
-      ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
-      ["flops a second", short(bySecond)],
-      ["flops a byte", String(+byByte.toPrecision(3))],
-    ]);
+    return found.dot;
+  }
+
+  dotOf(name) {
+    const dot = s("circle", {
+      role: "button",
+      "data-mark": name,
+      tabindex: -1,
+      onclick: () => this.state.select(name),
+    });
+    const found = { dot, point: null };
+    tipOn(dot, () => {
+      const { layer, own, x, y } = found.point;
+      return [
+        layer.name,
+        ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
+        ["flops a second", short(y)],
+        ["flops a byte", String(+x.toPrecision(3))],
+      ];
+    });
+    return found;
   }
 }
 
@@ -102,7 +118,9 @@ export function drawRoofs(svg, roof, points, mark) {
   const y = logarithmic([lowest, highest * 1.8], [bottom, MARGIN_ROOF.top]).clamp(true);
   const [low, high] = x.domain();
   const reach = (rate) => rate / roof.bytes;
-  svg.replaceChildren(
+  if (svg.childElementCount !== 2) svg.replaceChildren(s("g", {}), s("g", {}));
+  const [axes, marks] = svg.children;
+  axes.replaceChildren(
     leftAxis(y, right, left, logTicks(y, 5), short),
     bottomAxis(x, bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) => String(+tick.toPrecision(2))),
     s("text", { x: left, y: 13, class: "axis-name" }, "Flops a second"),
@@ -118,8 +136,9 @@ export function drawRoofs(svg, roof, points, mark) {
       s("line", { class: "roof", x1: x(Math.max(low, reach(rate))), x2: right, y1: y(rate), y2: y(rate) }),
     ),
     ...roofNames(roofs, y).map((name) => label(name.text, right, name.y - 5, right - left, "roof-name end")),
-    ...points.map((point) => mark(point, x, y)),
   );
+  const drawn = points.map((point) => mark(point, x, y));
+  fillWith(marks, drawn);
 }
 
 // Roofs that lie side by side share a name.

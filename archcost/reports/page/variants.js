@@ -136,8 +136,7 @@ export class Variants {
     state.set({ knobs: state.turned(own, index), active: index, batch, dtype });
   }
 
-
-  // The places of all variants that two axes know, the cheapest first, then the better.
+  // The places of all variants that two axes know, the best along x first, then the better.
   ordered(x, y) {
     const [xs, ys] = [this.values(x), this.values(y)];
     const sign = this.axes[y].up ? -1 : 1;

@@ -18,7 +18,7 @@ from archcost.errors import ArchcostError
 def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **asked: Any) -> None:
     """Several networks on one page. Side by side: totals, memory over the schedule, the roofline, costs by kind
     of layer, and the variants of all on one front. The treemap, the graph and the table of layers are of the one
-    in view, which a click on its name chooses.
+    in view, which a click on its name chooses. Of a search's folder it takes the winner.
 
     \b
     archcost compare mobilenetv1 mobilenetv2 mobilenetv3_large -o mobilenets.html

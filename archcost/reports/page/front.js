@@ -4,8 +4,9 @@ import { bottomAxis, leftAxis, spanning, ticksOf } from "./axes.js";
 import { Budget, EDGE } from "./budget.js";
 import { paintCloud, shapeOf } from "./cloud.js";
 import { h, s, say, section, select, sized } from "./dom.js";
-import { count, many } from "./format.js";
+import { count } from "./format.js";
 import { hideTip, leaveTip, showTip } from "./tip.js";
+import { leadOf } from "./lead.js";
 import { Walker } from "./walker.js";
 import { Winner } from "./winner.js";
 
@@ -123,36 +124,9 @@ export class Front {
     }
     this.overlay();
     const { front } = state.data;
-    const how = "Drag the budget, or click a point to set the knobs to it.";
-    this.lead.textContent = [this.kept(), this.counted(), this.beyond, this.untold(), how].filter(Boolean).join(" ");
+    this.lead.textContent = leadOf(this);
     const differ = front.differences.map((said) => h("p", { class: "warning" }, `${front.origin} says otherwise: ${said}`));
     this.notes.replaceChildren(...differ, ...front.statements.map((statement) => h("p", {}, statement)));
-  }
-
-  // At which batch and in which number type all of it is.
-  kept() {
-    const { data, batch, dtype } = this.state;
-    const same = data.front.batch === batch && data.front.dtype === dtype;
-    return `${this.asked}${same ? "" : ", whatever batch and number type the knobs are set to"}.`;
-  }
-
-  // What to say of limits that nothing here can be held against.
-  untold() {
-    const { untold } = this.variants;
-    if (!untold.length) return "";
-    const named = untold.map(([name]) => (name === "measured" ? "measured time" : name.replace("seconds:", "time on ")));
-    return `The search's limit on ${named.join(" and ")} cannot be held against other variants here: no such figures are known.`;
-  }
-
-  counted() {
-    const { whole, count: there, size } = this.state.data.front;
-    const which = whole
-      ? `${many(there, "distinct network")} among ${many(size, "variant")}.`
-      : `${many(there, "network")} that the search named, of ${many(size, "variant")}.`;
-    if (!this.unknown) return which;
-    const figure = this.y === "accuracy" ? "accuracy" : "figure";
-    const [have, are] = this.unknown === 1 ? ["has", "is"] : ["have", "are"];
-    return `${which} ${count(this.unknown)} of them ${have} no known ${figure} here and ${are} left out.`;
   }
 
   // Scales, the cloud of variants, and the front: what no knob changes.

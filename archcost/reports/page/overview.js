@@ -41,7 +41,7 @@ export class Overview {
     const { network, now } = state;
     const several = state.networks.length > 1;
     this.name.textContent = several ? state.data.title : network.name;
-    this.source.textContent = several ? `In view: ${network.spec}. ${network.source}` : network.source;
+    this.source.textContent = several ? `In view: ${network.label}. ${network.source}` : network.source;
     if (state.data.front?.origin) this.source.textContent += ` – what the search in ${state.data.front.origin} found`;
     document.body.classList.toggle("nothing", !now);
     this.input.textContent = now
@@ -79,17 +79,22 @@ export class Overview {
     const warning = h("p", { class: "warning", id: without ? "absent" : "nothing" }, said);
     if (!without) return [warning];
     const at = variants?.set() ?? -1;
-    const tiles = at < 0 ? [] : Object.entries(variants.axes).map(([name, { title, write }]) => this.known(name, title, write(variants.values(name)[at]), variants.values(name)[at]));
-    return [h("div", { class: "absent" }, warning, h("p", {}, h("code", { id: "absent-command" }, state.command())), at < 0 ? null : h("p", { class: "quiet" }, `Its totals, batch ${count(state.data.front.batch)}, ${state.data.front.dtype}:`)), ...tiles];
+    const command = h("p", {}, h("code", { id: "absent-command" }, state.command()));
+    if (at < 0) return [h("div", { class: "absent" }, warning, command)];
+    const { batch, dtype } = state.data.front;
+    const totals = h("p", { class: "quiet" }, `Its totals, batch ${count(batch)}, ${dtype}:`);
+    const tiles = Object.entries(variants.axes).map(([name, axis]) => this.known(name, axis, variants.values(name)[at]));
+    return [h("div", { class: "absent" }, warning, command, totals), ...tiles];
   }
 
-  known(name, title, written, value) {
+  known(name, { title, write }, value) {
+    const exact = Number.isInteger(value) && h("span", { id: `total-${name}` }, count(value));
     return h(
       "div",
       { class: "tile" },
       h("div", { class: "tile-name" }, title),
-      h("div", { class: "tile-figure number" }, written),
-      Number.isInteger(value) && h("div", { class: "tile-exact number" }, h("span", { id: `total-${name}` }, count(value))),
+      h("div", { class: "tile-figure number" }, write(value)),
+      h("div", { class: "tile-exact number" }, exact),
     );
   }
 

@@ -48,6 +48,7 @@ MODULES = (
     "budget.js",
     "walker.js",
     "winner.js",
+    "lead.js",
     "front.js",
     "compare.js",
     "together.js",

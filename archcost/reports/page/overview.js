@@ -48,6 +48,7 @@ export class Overview {
       ? `Input ${sizes(now.input)}, batch ${count(state.batch)}, ${state.dtype}`
       : { "": "No network can exist at these knobs; the command line says why." }[this.without()] ??
         "This page does not hold the network at these knobs.";
+    this.every.hidden = !now;
     if (!now) {
       this.tiles.replaceChildren(...this.missing());
       this.note.textContent = "";

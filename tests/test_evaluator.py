@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archcost.accuracy import evaluator as evaluators
+from archcost.accuracy import evaluation as evaluation_
+from archcost.accuracy import reading
 from archcost.accuracy.evaluator import Evaluator
 from archcost.errors import ArchcostError
 from archcost.graph import build
@@ -185,7 +186,7 @@ def test_nonsense_is_a_recorded_failure(store, printed, said):
 
 @given(st.text(max_size=60))
 def test_any_line_is_an_accuracy_or_a_failure(line):
-    content = evaluators._json(line)
+    content = reading._json(line)
     assert content is None or isinstance(content, dict)
 
 
@@ -193,8 +194,8 @@ def test_any_line_is_an_accuracy_or_a_failure(line):
 def test_any_accuracy_is_a_percentage_or_a_failure(value):
     line = json.dumps({"accuracy": value})
     try:
-        found = evaluators._accuracy(line)
-    except evaluators._Failed:
+        found = reading.accuracy_of(line)
+    except reading.Unanswered:
         assert isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100
     else:
         assert found == value
@@ -262,7 +263,7 @@ def test_children_left_behind_hold_nothing_up(tmp_path, store):
 
 
 def test_a_child_that_left_the_group_holds_nothing_up(tmp_path, store, monkeypatch):
-    monkeypatch.setattr(evaluators, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(evaluation_, "PATIENCE_SECONDS", 0.2)
     code = """
         import subprocess, sys
         subprocess.Popen(["sleep", "3"], start_new_session=True)

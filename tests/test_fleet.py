@@ -13,7 +13,7 @@ import pytest
 import archcost
 from archcost.errors import ArchcostError
 from archcost.fleet.connection import Stopped, Tls, address_of, listening
-from archcost.fleet.crew import FleetCrew, bench_of
+from archcost.fleet.crew import Ledger, bench_of, measuring
 from archcost.fleet.fleet import Fleet, Patience
 from archcost.fleet.members import Members
 from archcost.fleet.slots import names
@@ -46,7 +46,7 @@ def crew_of(fleet, store, name="board", **options):
     def task(job):
         return bench, Task(job.network, Label.of(job.network, job.spec))
 
-    return FleetCrew(fleet, store, task, lambda key: store.get(key), **options)
+    return measuring(fleet, Ledger(), store, task, lambda key: store.get(key), **options)
 
 
 def measure(crew, alphas, meanwhile=lambda done: None):
@@ -78,7 +78,7 @@ def test_two_workers_share_the_work(here, tmp_path):
         crew = crew_of(fleet, store)
         assert measure(crew, ALPHAS) == truth(ALPHAS)
         assert len(store) == len(ALPHAS)
-        done = [worker.done for worker in crew.state().workers]
+        done = [worker.done for worker in crew.ledger.state(fleet).workers]
         assert sum(done) == len(ALPHAS) and min(done) > 10
         again = measure(crew, ALPHAS)  # from the store
     assert again == truth(ALPHAS) and len(here.measured()) == len(ALPHAS)
@@ -100,7 +100,7 @@ def test_workers_that_are_killed_lose_nothing(here, tmp_path):
         crew = crew_of(fleet, store)
         assert measure(crew, ALPHAS, meanwhile) == truth(ALPHAS)
         rows = list(store.rows())
-        state = {worker.name.split("-")[0]: worker for worker in crew.state().workers}
+        state = {worker.name.split("-")[0]: worker for worker in crew.ledger.state(fleet).workers}
     assert [row.status for row in rows] == [OK] * len(ALPHAS)
     # At most what ran when a worker died was begun twice.
     assert len(ALPHAS) <= len(here.measured()) <= len(ALPHAS) + 2
@@ -175,7 +175,7 @@ def test_results_are_stamped_by_the_coordinator_and_checked(here, tmp_path):
     answers = []
     fleet = SimpleNamespace(send=lambda *given: answers.append(given[0]), take=lambda: (answers.pop(), sent()))
     with Store(tmp_path / "store.db") as store:
-        crew = FleetCrew(fleet, store, lambda job: (bench, task), lambda key: None)
+        crew = measuring(fleet, Ledger(), store, lambda job: (bench, task), lambda key: None)
 
         def cells(**changed):
             labelled = bench.labels(task)

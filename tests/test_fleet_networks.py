@@ -97,8 +97,8 @@ def test_a_worker_that_is_cut_off_and_joined_again(two, tmp_path):
             more = [each + 0.5 for each in ALPHAS]
             # So short a cut that nobody gives anybody up.
             assert measure(crew, more, cutting({10: "down", 14: "up"})) == truth(more)
-            states = sorted((worker.name[0], worker.state) for worker in crew.state().workers)
-            done = sum(worker.done for worker in crew.state().workers)
+            states = sorted((worker.name[0], worker.state) for worker in crew.ledger.state(fleet).workers)
+            done = sum(worker.done for worker in crew.ledger.state(fleet).workers)
             assert len(store) == done == len(ALPHAS) + len(more)
         assert states == [("a", "gone"), ("a", "here"), ("b", "here")]
         # What it was at when it was cut off was begun again elsewhere, and its own answer never counted.

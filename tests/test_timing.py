@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,15 +19,19 @@ from archcost.api.effort import Effort
 from archcost.errors import ArchcostError
 from archcost.graph import build
 from archcost.latency import measurement, samples
+from archcost.latency.bench import Bench
 from archcost.latency.fit import GENERIC
+from archcost.latency.measurement import Measurement
 from archcost.latency.subject import digest
 from archcost.search import enumeration, pareto
 from archcost.search.answer import answer
 from archcost.search.constraints import Constraints
+from archcost.search.crew import InTurn
 from archcost.search.enumeration import Scale
 from archcost.search.question import Question
 from archcost.search.space import Space
-from archcost.search.timing import DONE, INTERRUPTED, LATE, SPENT, kernels, measured
+from archcost.search.timing import DONE, INTERRUPTED, LATE, SPENT, Timed, kernels
+from archcost.search.timing import measured as searched
 from archcost.spec import document as documents
 from archcost.spec import ranges, zoo
 
@@ -69,6 +72,16 @@ def truth(asked):
     times = [seconds(build(space.document, each)) for each in rows]
     accuracy = [float(asked.accuracies[0].settings(each).value) for each in rows]
     return np.array(accuracy), np.array(times)
+
+
+def measured(found, measure, kind, recall=lambda table: {}, **more):
+    """On one device, which is asked in turn."""
+
+    def recalled(table):
+        return {place: {"": seconds} for place, seconds in recall(table).items()}
+
+    crew = InTurn(lambda job: measure(job.spec, job.network))
+    return searched(found, [Timed("board", kind)], crew, recall=recalled, **more)
 
 
 class Device:
@@ -224,14 +237,23 @@ class Live:
         self.measured = []
 
     def find(self, device):
-        return SimpleNamespace(
-            is_gpu=False, name="board", fingerprint={}, software={}, device=SimpleNamespace(type="cpu")
-        )
+        return Bench(device, "board", "cpu", {"name": "board"}, {"python": "3"})
 
-    def measure(self, tasks, store, machine, retry):
-        for task in tasks:
-            self.measured.append(digest(task.subject))
-            yield SimpleNamespace(status=measurement.OK, median=seconds(task.subject), reason=None), False
+    def bench(self, machine):
+        return machine
+
+    def timed(self, task, machine):
+        self.measured.append(digest(task.subject))
+        return Measurement(
+            **machine.labels(task),
+            **measurement.statistics([seconds(task.subject)]),
+            status=measurement.OK,
+            reason=None,
+            peak_bytes=None,
+            before={},
+            after={},
+            created="2026-01-01T00:00:00+00:00",
+        )
 
 
 DIGITS = """name: own

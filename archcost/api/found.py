@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archcost.api.rows import axes_of, limits_of, objectives_of, row_of, text_of
+from archcost.api.rows import axes_of, devices_of, limits_of, objectives_of, row_of, text_of
 from archcost.errors import ArchcostError
 from archcost.spec import loading
 
 if TYPE_CHECKING:
-    from archcost.reports.page.front import Found
+    from archcost.reports.page.found import Found
 
 RESULT = "result.json"
 WANTED = {"space": list, "front": list, "batch": int, "dtype": str, "specs": list}
@@ -46,7 +46,7 @@ class Source:
 
 def source_of(source: Any) -> Source:
     """Raises ArchcostError for what names no network, and for a file that is not what a search writes."""
-    from archcost.reports.page.front import Found
+    from archcost.reports.page.found import Found
 
     several = [source] if isinstance(source, (str, Path)) else source
     named = isinstance(several, Sequence) and all(isinstance(each, (str, Path)) and str(each) for each in several)
@@ -84,23 +84,23 @@ def _result(path: Path) -> Any:
 
 
 def _searched(content: Mapping[str, Any], path: Path) -> Source:
-    from archcost.reports.page.front import Found
+    from archcost.reports.page.found import Found
 
     try:
+        devices = devices_of(content)
         known = {space["spec"]: _there(space["spec"], path) for space in content["space"]}
         entries = [Entry(known[s["spec"]], known[s["spec"]], axes_of(s)) for s in content["space"]]
-        winner = row_of(content["winner"], known) if content.get("winner") is not None else None
+        winner = row_of(content["winner"], known, devices) if content.get("winner") is not None else None
         listed = (*content["front"], *content.get("equals", []), *content.get("timed", []))
-        rows = [*([winner] if winner else []), *(row_of(each, known) for each in listed)]
-        device = content.get("device")
+        rows = [*([winner] if winner else []), *(row_of(each, known, devices) for each in listed)]
         found = Found(
             winner,
             rows,
-            limits_of(content.get("constraints", {})),
+            limits_of(content.get("constraints", {}), devices),
             Path(path).name or str(path),
             [text_of(each) for each in content.get("accuracies", [])],
             objectives_of(content.get("objectives", ())),
-            None if device is None else {"name": text_of(device["name"]), **device},
+            devices,
         )
         scale = {name: content[name] for name in ("batch", "dtype", "inplace") if name in content}
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -19,7 +19,7 @@ from archcost.spec.settings import Settings, settle
 
 if TYPE_CHECKING:
     from archcost.latency.prediction import Predictor
-    from archcost.reports.page.front import Found
+    from archcost.reports.page.found import Found
     from archcost.reports.page.networks import Subject
     from archcost.search.question import Question
 
@@ -107,15 +107,14 @@ def _timed(
         if [each.name for each in profiles].count(profile.name) > 1:
             said = "name each once, or change one profile's `name`"
             raise ArchcostError(f"two of the devices are named {profile.name}; {said}")
-    own = found.device or {}
     modes = {profile.name: mode for profile in profiles}
-    if own and not own.get("measured"):
-        name = own["name"]
-        if name not in modes and name in names():
-            profiles.insert(0, find(name))
-        elif name not in modes:
-            warn(f"{name} is no profile here; its times are those of the search alone; add --device FILE")
-        modes[name] = mode or str(own.get("mode") or "")
+    searched = [each for each in found.devices if not each.measured]
+    for each in reversed(searched):
+        if each.name not in modes and each.name in names():
+            profiles.insert(0, find(each.name))
+        elif each.name not in modes:
+            warn(f"{each.name} is no profile here; its times are those of the search alone; add --device FILE")
+        modes[each.name] = mode or each.mode
     need_device(mode, profiles)
     return [Predictor(profile, _first(profile, modes[profile.name]), modes[profile.name]) for profile in profiles]
 

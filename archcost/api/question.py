@@ -9,10 +9,11 @@ from typing import Any
 from archcost.accuracy import model as published
 from archcost.accuracy import table as tables
 from archcost.api import limits as costs
-from archcost.api.devices import need_device, predictor_of
 from archcost.api.model import Model, load
+from archcost.api.targets import NO_DEVICE, Target
 from archcost.errors import ArchcostError
-from archcost.search import quantities
+from archcost.search import pareto, quantities
+from archcost.search.candidates import named
 from archcost.search.constraints import Constraints
 from archcost.search.enumeration import Scale
 from archcost.search.question import Question
@@ -50,7 +51,7 @@ def constraints_of(given: Mapping[str, Any]) -> Constraints:
         # A number has its unit already; a time without one would be refused as a text.
         text = value if isinstance(value, str) else f"{value!r}" + ("s" if column == "seconds" else "")
         found[column] = read(text, label)
-    return Constraints(**found)
+    return Constraints().but(found)
 
 
 def space_of(model: Model, name: str, axes: Mapping[str, Any]) -> Space:
@@ -86,18 +87,15 @@ def question_of(
     dtype: str = "float32",
     inplace: bool = True,
     accuracy: str | Path | None = None,
-    profile: str | Path | None = None,
-    mode: str = "",
-    measured: bool = False,
+    targets: Sequence[Target] = (),
     own: bool = False,
 ) -> Question:
     """A question as the command line asks it. axes: alpha, resolution and parameters, as lists or as texts of ranges;
-    profile: a device whose profile predicts times; measured: times will be measured; own: accuracies
-    will be the user's."""
-    constraints = constraints_of(limits)
-    need_device(mode, profile or measured)
-    if constraints.seconds is not None and profile is None and not measured:
-        raise ArchcostError("--max-latency needs --device: cuda or cpu measures here, a profile's name predicts")
+    targets: the devices whose times it is about; own: accuracies will be the user's."""
+    times = {named("seconds", each.label): each.limit for each in targets if each.limit}
+    constraints = constraints_of(limits).but(times)
+    if constraints.seconds is not None and not targets:
+        raise ArchcostError(NO_DEVICE)
     twice = [str(spec) for place, spec in enumerate(specs) if spec in specs[:place]]
     if twice:
         raise ArchcostError(f"{twice[0]} is named twice")
@@ -108,20 +106,37 @@ def question_of(
     else:
         table = tables.read(accuracy)
         known = [table.of(model.document) for model in models]
-    timed = profile is not None or measured
-    names = [*against] or ["latency" if timed else "macs"]
+    names = [*against] or ["latency" if targets else "macs"]
     for name in (maximize, *names):
         if name not in OBJECTIVES:
             raise ArchcostError(unknown("objective", name, OBJECTIVES))
-        if name == "latency" and not timed:
+        if name == "latency" and not targets:
             raise ArchcostError("latency as an objective needs --device")
-    first = OBJECTIVES[maximize] if maximize == "accuracy" else "+" + OBJECTIVES[maximize]
-    others = [OBJECTIVES[name] for name in names if OBJECTIVES[name] != OBJECTIVES[maximize]]
-    order = (*others, first) if constraints.accuracy is not None else (first, *others)
-    predictor = None if profile is None else predictor_of(profile, dtype, mode)
+    if maximize == "latency" and len(targets) > 1:
+        raise ArchcostError("--maximize latency: on which device? Name one --device, or another thing to maximise")
+    objectives = _objectives(maximize, names, constraints, targets)
+    pareto.front([[0.0]] * len(objectives))  # raises now, rather than at the end, where it needs what is not installed
     return Question(
-        spaces, known, constraints, order, Scale(batch, dtype, inplace), predictor, own or accuracy is not None
+        spaces,
+        known,
+        constraints,
+        objectives,
+        Scale(batch, dtype, inplace),
+        {each.label: each.predictor for each in targets if each.predictor is not None},
+        own or accuracy is not None,
+        tuple(each.label for each in targets) or ("",),
     )
+
+
+def _objectives(
+    maximize: str, against: Sequence[str], constraints: Constraints, targets: Sequence[Target]
+) -> tuple[str, ...]:
+    """Columns, the first of which the winner is best in; latency is one for each device."""
+    first = OBJECTIVES[maximize] if maximize == "accuracy" else "+" + OBJECTIVES[maximize]
+    others = []
+    for column in (OBJECTIVES[name] for name in against if OBJECTIVES[name] != OBJECTIVES[maximize]):
+        others += [named(column, each.label) for each in targets] if column == "seconds" else [column]
+    return (*others, first) if constraints.accuracy is not None else (first, *others)
 
 
 def _name(spec: str | Path, model: Model) -> str:

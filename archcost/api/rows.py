@@ -9,10 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-LIMITS = ("macs", "params", "weight_bytes", "peak_activation_bytes", "latency_ms", "min_accuracy")
+from archcost.reports.page.found import LATENCY, Device
+from archcost.search.candidates import parted
+
+LIMITS = ("macs", "params", "weight_bytes", "peak_activation_bytes", "min_accuracy")
 OBJECTIVES = ("accuracy", "macs", "params", "weight_bytes", "peak_activation_bytes", "seconds", "measured")
 COSTS = ("macs", "params", "weight_bytes", "peak_activation_bytes")
-FIGURES = (*COSTS, "accuracy", "accuracy_low", "accuracy_high", "published", "predicted_ms", "measured_ms")
+FIGURES = (*COSTS, "accuracy", "accuracy_low", "accuracy_high", "published")
+TIMES = ("predicted_ms", "measured_ms")
 
 
 def text_of(value: Any) -> str:
@@ -21,7 +25,21 @@ def text_of(value: Any) -> str:
     return value
 
 
-def row_of(row: Any, known: Mapping[str, str]) -> dict[str, Any]:
+def devices_of(content: Mapping[str, Any]) -> list[Device]:
+    """The devices of a search: the only one, or several with their labels."""
+    alone = content.get("device")
+    if alone is not None:
+        return [_device(alone, "")]
+    several = content.get("devices") or ()
+    return [_device(each, text_of(each["device"])) for each in several if each is not None]
+
+
+def _device(given: Mapping[str, Any], label: str) -> Device:
+    mode = given.get("mode")
+    return Device(text_of(given["name"]), label, "" if mode is None else text_of(mode), bool(given.get("measured")))
+
+
+def row_of(row: Any, known: Mapping[str, str], devices: Sequence[Device]) -> dict[str, Any]:
     """A network of a result. known: the specs that were searched, and where they are now. Numbers that are none are
     what nobody knows."""
     if not isinstance(row, Mapping):
@@ -34,18 +52,20 @@ def row_of(row: Any, known: Mapping[str, str]) -> dict[str, Any]:
         raise ValueError(f"{size!r} where a resolution stands")
     if not isinstance(parameters, Mapping):
         raise ValueError(f"{parameters!r} where parameters stand")
+    times = [*TIMES, *(device.key(name) for device in devices for name in TIMES)]
     return {
         "spec": known[spec],
         "alpha": _number(row["alpha"], "alpha"),
         "resolution": None if size is None else [int(_number(each, "resolution")) for each in size],
         "parameters": dict(parameters),
-        **{name: _figure(row.get(name), name) for name in FIGURES},
+        **{name: _figure(row.get(name), name) for name in (*FIGURES, *times)},
     }
 
 
-def limits_of(given: Any) -> dict[str, float]:
+def limits_of(given: Any, devices: Sequence[Device]) -> dict[str, float]:
     """Limits by their names."""
-    unknown = [name for name in given if name not in LIMITS]
+    known = {*LIMITS, LATENCY, *(device.key(LATENCY) for device in devices)}
+    unknown = [name for name in given if name not in known]
     if unknown:
         raise ValueError(f"unknown limits {', '.join(map(str, unknown))}")
     return {name: _number(value, name) for name, value in given.items()}
@@ -54,7 +74,7 @@ def limits_of(given: Any) -> dict[str, float]:
 def objectives_of(given: Any) -> tuple[str, ...]:
     """Names of columns, the first of which the winner is best in; a + before one says that more is better."""
     found = tuple(text_of(each) for each in given) or ("accuracy", "macs")
-    unknown = [name for name in found if name.removeprefix("+") not in OBJECTIVES]
+    unknown = [name for name in found if parted(name.removeprefix("+"))[0] not in OBJECTIVES]
     if unknown:
         raise ValueError(f"unknown objectives {', '.join(unknown)}")
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from archcost.api.effort import Effort
 from archcost.api.here import answered
 from archcost.api.question import question_of
+from archcost.api.targets import is_here, is_of_cluster, targets
 from archcost.graph import build
 from archcost.reports import search as reports
 from archcost.reports import yaml
@@ -66,7 +67,7 @@ def find(
     inplace: bool = True,
     accuracy: str | Path | None = None,
     evaluate: str | None = None,
-    device: str | Path | None = None,
+    device: str | Path | Sequence[str | Path] | None = None,
     mode: str = "",
     effort: Effort | None = None,
     **limits: Any,
@@ -75,12 +76,17 @@ def find(
     min_accuracy (texts with units as on the command line, or numbers: multiply-adds, bytes, seconds, percent).
 
     alpha, resolution and parameters' values are lists, or ranges as text. accuracy: a table of your own; evaluate: a
-    command that prints it. device: cpu, cuda or cuda:1 is measured here; of a profile's name or file times are
-    predicted. Raises ArchcostError where nothing fits.
+    command that prints it. device: cpu, cuda, cuda:1 or a callable of your own (module:attribute) is measured here; of
+    a profile's name or file times are predicted; or a list of such. max_latency: with one device a time, else by the
+    devices' names. On a cluster (effort) names are of devices that its workers have. Raises ArchcostError where nothing
+    fits.
     """
     several = [specs] if isinstance(specs, (str, Path)) else list(specs)
     axes = {"alpha": alpha, "resolution": resolution, **(parameters or {})}
-    here = device is not None and (str(device) == "cpu" or str(device).split(":")[0] == "cuda")
+    max_latency = limits.pop("max_latency", None)
+    effort = effort or Effort()
+    measured = is_here if effort.cluster is None else is_of_cluster
+    devices = targets(device, max_latency, dtype=dtype, mode=mode, measured=measured)
     question = question_of(
         several,
         limits,
@@ -91,11 +97,7 @@ def find(
         dtype=dtype,
         inplace=inplace,
         accuracy=accuracy,
-        profile=None if here else device,
-        mode=mode,
-        measured=here,
+        targets=devices,
         own=evaluate is not None,
     )
-    return Search(
-        answered(question, effort or Effort(), evaluate=evaluate, device=str(device) if here else None, mode=mode)
-    )
+    return Search(answered(question, effort, evaluate=evaluate, devices=devices, mode=mode))

@@ -193,3 +193,46 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--tls-key", metavar="FILE", help="Its key."),
+        click.option("--tls-cert", metavar="FILE", help="The certificate to show."),
+        click.option(
+            "--tls-ca-file", metavar="FILE", help="For tls://: certificates to trust (PEM, as Dask takes them)."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which cluster does the work, and how much it may bear."""
+    for option in (
+        tls_options,
+        click.option(
+            "--wait", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to wait for workers."
+        ),
+        click.option(
+            "--measurement-limit",
+            type=click.FloatRange(0, min_open=True),
+            default=300.0,
+            show_default=True,
+            help="Seconds for one measurement on a cluster.",
+        ),
+        click.option(
+            "--tries",
+            type=click.IntRange(1),
+            default=3,
+            show_default=True,
+            help="Workers that may die of one job, or hang over it, before it is given up.",
+        ),
+        click.option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="A scheduler of Dask's (tcp://10.0.0.1:8786, or its file): its workers measure and evaluate.",
+        ),
+    ):
+        command = option(command)
+    return command

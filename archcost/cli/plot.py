@@ -97,13 +97,17 @@ def command(
     """
     form = form_of(output)
     from archcost.reports import pareto
+    from archcost.reports.plots.series import LATENCY, latencies
     from archcost.reports.plots.sources import Reader
 
     if surface and y != "accuracy":
         raise ArchcostError("--surface is a surface of accuracy; it has no place with --y " + y)
     reader = Reader(dtype, recipes, surface, spec, ranges.assignments(conditions), y)
     found = [each for source in sources for each in reader.read(source)]
-    x = tuple(dict.fromkeys(costs)) or ("macs",)
+    times = latencies(found)
+    x = tuple(dict.fromkeys(each for cost in costs for each in (times if cost == LATENCY else [cost]))) or ("macs",)
+    if y == LATENCY and len(times) > 1:
+        raise ArchcostError(f"--y latency: of which of {len(times)} devices? Take --x latency for a panel each")
     figure = pareto.draw(found, x, y, title=title, width=width or (88 if len(x) == 1 else 180), height=height, dpi=dpi)
     deliver(pareto.render(figure, form), output)
     for note in dict.fromkeys(note for each in found for note in each.notes):

@@ -13,11 +13,15 @@ from archcost.errors import ArchcostError
 
 if TYPE_CHECKING:
     from archcost.api.search import Search
+    from archcost.fleet.cluster import Cluster
     from archcost.search.answer import Answer
 
 FORMATS = ("table", "markdown", "csv", "json")
 JOURNAL = "study.journal"
-SPENT = ("trials", "sampler", "seed", "evaluations", "time_limit", "measurements", "minutes", "store")
+SPENT = (
+    *("trials", "sampler", "seed", "evaluations", "time_limit", "memory_limit", "pruner", "train_slots"),
+    *("measurements", "minutes", "ahead", "store"),
+)
 """Options that say what a search may spend."""
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 
@@ -28,7 +32,12 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
 @click.option("--max-params", metavar="COUNT", help="Parameters at most: 4M.")
 @click.option("--max-weights", metavar="SIZE", help="Bytes of weights at most: 4MiB.")
 @click.option("--max-peak-memory", metavar="SIZE", help="Bytes of activations alive at once at most: 2MiB.")
-@click.option("--max-latency", metavar="TIME", help="With --device, for the batch: 2ms.")
+@click.option(
+    "--max-latency",
+    multiple=True,
+    metavar="[NAME=]TIME",
+    help="With --device, for the batch: 2ms; of several devices cpu=30ms, repeatable.",
+)
 @click.option("--min-accuracy", metavar="PERCENT", help="Top-1 at least; the answer is then the cheapest.")
 @click.option("--alpha", metavar="RANGE", help="Width multipliers.  [default: 0.25:1:0.01]")
 @click.option("--resolution", metavar="RANGE", help="Input sizes.  [default: 128:224:16]")
@@ -59,18 +68,50 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     type=click.FloatRange(0, min_open=True),
     help="Seconds for one evaluation.  [default: 3600]",
 )
-@click.option("--device", metavar="NAME", help="cuda or cpu measures here; a profile's name or file predicts.")
+@click.option("--memory-limit", metavar="SIZE", help="Of one evaluation, with all that it starts: 4GiB.")
+@click.option(
+    "--pruner",
+    type=click.Choice(["median", "percentile", "none"]),
+    default="median",
+    show_default=True,
+    help='Optuna\'s, which stops a command early that prints {"step": 3, "accuracy": 41.2} on its way, if it is less '
+    "accurate there than half (percentile: three quarters) of the networks that cost no more.",
+)
+@click.option(
+    "--train-slots", type=click.IntRange(1), default=1, show_default=True, help="With --evaluate, so many at once here."
+)
+@click.option(
+    "--device",
+    multiple=True,
+    metavar="NAME",
+    help="cuda, cpu or your own (module:callable) measures here; a profile's name or file predicts. Repeatable: "
+    "the front is then over the times of all.",
+)
 @options.mode_option
 @click.option("--measurements", type=click.IntRange(1), help="With cuda or cpu, at most so many.  [default: 30]")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="With cuda or cpu, at most so long.")
+@click.option(
+    "--ahead",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Questions under way at once; the same N gives the same answer, however many workers there are.  [default: 1 "
+    "on this machine, 16 on a cluster]",
+)
+@options.cluster_options
 @options.store_option
 @options.memory_options
 @click.option("--seed", type=int, help="Of an evolution, in spaces beyond 10^8 variants.  [default: 0]")
 @click.option("--trials", type=click.IntRange(1), help="Variants that an evolution tries.  [default: 2000]")
 @click.option("--sampler", type=click.Choice(["nsga2", "tpe"]), default="nsga2", show_default=True, help="Optuna's.")
-@click.option("--resume", is_flag=True, help="Go on with the evolution in --out DIR; measurements are kept anyway.")
+@click.option("--resume", is_flag=True, help="Go on exactly where the search in --out DIR was killed.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="Networks of the front to show.")
-@click.option("--out", "folder", metavar="DIR", help="Write result.json, front.csv, pictures and winner.yaml there.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    help="Write result.json, front.csv, pictures and winner.yaml there; with "
+    "--evaluate also evaluations/*.log, what each command printed, which is kept nowhere else.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's ending, else table]")
 @options.output_option
 @options.importing_options
@@ -87,7 +128,9 @@ def command(
     archcost search mobilenetv1 mobilenetv2 mobilenetv3_large --budget 300M
     archcost search --budget 300M --max-latency 20ms --device rk3399-tflite
     archcost search --budget 300M --max-latency 5ms --device cpu
+    archcost search --max-latency cuda=2ms --max-latency cpu=30ms --out both
     archcost search --min-accuracy 70 --out best
+    archcost search --cluster tcp://10.0.0.1:8786 --max-latency nvidia-t4=5ms --max-latency cpu=30ms --out fleet
     """
     form = format_of(form, output, ENDINGS, "table")
     found = _found(specs, asked, folder).answer
@@ -108,17 +151,25 @@ def command(
 
 
 def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) -> Search:
-    from archcost.api.effort import Effort
+    from archcost.api.effort import Effort, unwatched
     from archcost.api.search import find
     from archcost.cli.measuring import moving, warn
+    from archcost.search import quantities
     from archcost.spec import ranges
 
     axes = _axes(asked)
     spent = {name: asked.pop(name) for name in SPENT}
+    if spent["memory_limit"] is not None:
+        spent["memory_limit"] = quantities.size(spent["memory_limit"], "--memory-limit")
+    resume = asked.pop("resume")
+    cluster = _cluster(asked)
     effort = Effort(
         **{name: value for name, value in spent.items() if value is not None},
-        journal=_journal(folder, asked.pop("resume")),
-        watch=moving,
+        journal=_journal(folder, resume),
+        folder=None if folder is None else Path(folder),
+        resume=resume,
+        cluster=cluster,
+        watch=moving if cluster is None else unwatched,  # it shows itself
         warn=warn,
     )
     against = asked.pop("against")
@@ -132,6 +183,17 @@ def _found(specs: tuple[str, ...], asked: dict[str, Any], folder: str | None) ->
         effort=effort,
         **asked,
     )
+
+
+def _cluster(asked: dict[str, Any]) -> Cluster | None:
+    """The cluster that is asked, taken out of what is asked."""
+    from archcost.fleet.cluster import Cluster
+    from archcost.fleet.connection import Tls
+    from archcost.fleet.display import shown
+
+    address, tls = asked.pop("cluster"), Tls(*(asked.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")))
+    tries, limit, wait = (asked.pop(name) for name in ("tries", "measurement_limit", "wait"))
+    return None if address is None else Cluster(address, tls, tries, limit, wait, shown)
 
 
 def _journal(folder: str | None, resume: bool) -> Path | None:
@@ -176,10 +238,14 @@ def _written(found: Answer, folder: Path) -> None:
 def _drawn(data: dict[str, Any], folder: Path) -> None:
     """The front as pictures, where accuracies are known."""
     from archcost.reports import pareto
-    from archcost.reports.plots.sources import result
+    from archcost.reports.plots.found import result
+    from archcost.reports.plots.series import latencies
 
     if data["winner"]["accuracy"] is None:
         return
-    figure = pareto.draw(result(data), ("latency",) if data["winner"]["measured_ms"] is not None else ("macs",))
+    series = result(data)
+    timed = "devices" in data or data["winner"]["measured_ms"] is not None
+    width = 88 if len(latencies(series)) == 1 else 180
+    figure = pareto.draw(series, latencies(series) if timed else ["macs"], width=width)
     for form in ("png", "svg"):
         deliver(pareto.render(figure, form), str(folder / f"pareto.{form}"))

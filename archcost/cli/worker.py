@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from archcost.cli import options
 from archcost.errors import ArchcostError
 
 
@@ -25,9 +26,7 @@ from archcost.errors import ArchcostError
     metavar="WHERE",
     help="An address or an interface of this machine, or auto.  [default: the loopback alone]",
 )
-@click.option("--tls-ca-file", metavar="FILE", help="Certificates (PEM), as Dask takes them.")
-@click.option("--tls-cert", metavar="FILE", help="This worker's.")
-@click.option("--tls-key", metavar="FILE", help="Its key.")
+@options.tls_options
 @click.option(
     "--wait",
     type=click.FloatRange(0),

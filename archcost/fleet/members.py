@@ -9,8 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from archcost import __version__
-from archcost.fleet.wire import METRIC, TRAINING, Offer
+from archcost.fleet.wire import METRIC, TRAINING, VERSION, Offer
 
 QUICK_SECONDS = 2.0
 
@@ -85,6 +84,8 @@ class Members:
         self.former: list[Member] = []
         self._idle: dict[str, list[Seat]] = defaultdict(list)
         self._spare: dict[str, list[Seat]] = defaultdict(list)
+        self.unfit: list[str] = []
+        """Why some get no work."""
         self._unfit: set[str] = set()
 
     def update(self, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -101,10 +102,11 @@ class Members:
             except (KeyError, TypeError):
                 continue  # of somebody else's; Dask's clusters are shared
             member = Member(address, offer, _slots(offer), since=time.monotonic() - self.began)
-            if offer.version != __version__ and address not in self._unfit:
+            if offer.version != VERSION and address not in self._unfit:
                 self._unfit.add(address)
-                said.append(f"{member.name} has archcost {offer.version}, this is {__version__}; it gets no work")
-            if offer.version == __version__:
+                said.append(f"{member.name} has archcost {offer.version}, this is {VERSION}; it gets no work")
+                self.unfit.append(said[-1])
+            if offer.version == VERSION:
                 self.all[address] = member
                 for resource, count in member.slots.items():
                     self._idle[resource] += [Seat(member, resource) for _ in range(count)]

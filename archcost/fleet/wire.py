@@ -6,6 +6,7 @@ nothing but what a spec can say.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from archcost.latency.subject import Label, Task
 from archcost.spec.document import parse
 from archcost.spec.settings import Settings
 
+# By name: the package's front offers the rooms above this one, and the contract takes that for a use.
+VERSION: str = importlib.import_module("archcost").__version__
 MEASURE, EVALUATE = "measure", "evaluate"
 SLOT, TRAINING = "archcost-", "archcost-train"
 """Dask resources: a device's is SLOT and its id, as often as a worker has one; TRAINING, as often as it may train."""
@@ -90,7 +93,8 @@ class Request:
     mode: str = "eager"
     tf32: bool = False
     command: str = ""
-    memory_bytes: int | None = None
+    memory_bytes: float | None = None
+    pruner: str = "none"
     curves: tuple[Mapping[str, float], ...] = field(default=())
 
     def text_of(self) -> str:

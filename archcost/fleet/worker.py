@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archcost import __version__
 from archcost.errors import ArchcostError
 from archcost.fleet import guard, jobs
 from archcost.fleet.connection import Stopped, Tls, address_of, listening, need_dask, reach
 from archcost.fleet.evaluations import evaluation
 from archcost.fleet.slots import Slots
-from archcost.fleet.wire import EVALUATE, MEASURE, METRIC, TRAINING, Offer, Request
+from archcost.fleet.wire import EVALUATE, MEASURE, METRIC, TRAINING, VERSION, Offer, Request
 
 WAIT_SECONDS = 60.0
 
@@ -61,8 +60,8 @@ def serve(wanted: Wanted, say: Callable[[str], None]) -> None:
 
 def answer(slots: Slots, request: Request) -> dict[str, Any]:
     """What becomes of a job on this worker."""
-    if request.version != __version__:
-        return {"refused": f"has archcost {__version__}, the search {request.version}"}
+    if request.version != VERSION:
+        return {"refused": f"has archcost {VERSION}, the search {request.version}"}
     if request.what == MEASURE:
         return slots.measure(request)
     if request.what == EVALUATE:
@@ -119,7 +118,7 @@ def _worker(address: str, where: dict[str, Any], security: Any, slots: Slots, na
         return {"status": "OK"}  # programs of the cluster's, which a worker of archcost's does not run
 
     host, pid = socket.gethostname(), os.getpid()
-    offer = Offer(__version__, name or host, host, pid, tuple(slots.devices), slots.train_slots, slots.commands)
+    offer = Offer(VERSION, name or host, host, pid, tuple(slots.devices), slots.train_slots, slots.commands)
     resources: dict[str, float] = {}
     for device in slots.devices:
         resources[device.resource] = resources.get(device.resource, 0) + 1

@@ -11,12 +11,14 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from archcost.errors import ArchcostError
+from archcost.latency import evaluations
+from archcost.latency.evaluations import Evaluation
 from archcost.latency.measurement import FIELDS, Measurement, from_cells
 from archcost.spec.names import unknown
 
@@ -37,38 +39,6 @@ class Merged:
     replaced: int = 0
     identical: int = 0
     older: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What a user's command said about one network, which `key`, a hash of its digest and the command, stands for.
-
-    spec, alpha, resolution, parameters (JSON): what the network was called; status: ok or failed; accuracy: percent,
-    None where it failed; reason: why; answer: the line of JSON that was printed; seconds: how long it took.
-    """
-
-    key: str
-    digest: str
-    command: str
-    spec: str
-    alpha: float
-    resolution: str
-    parameters: str
-    status: str
-    accuracy: float | None
-    reason: str
-    answer: str
-    seconds: float
-    created: str
-
-
-_EVALUATED = [field.name for field in fields(Evaluation)]
-_CREATE_EVALUATIONS = f"CREATE TABLE IF NOT EXISTS evaluations ({', '.join(_EVALUATED)}, PRIMARY KEY (key))"
-_PUT_EVALUATION = (
-    f"INSERT INTO evaluations VALUES ({', '.join('?' * len(_EVALUATED))}) ON CONFLICT (key) DO UPDATE SET "
-    f"{', '.join(f'{name} = excluded.{name}' for name in _EVALUATED[1:])} "
-    "WHERE excluded.status = 'ok' OR status != 'ok'"
-)
 
 
 class Store:
@@ -144,14 +114,9 @@ class Store:
         return self._rows(f"{_ALL}{condition} ORDER BY created, key", *(where or {}).values())
 
     def put_evaluation(self, evaluation: Evaluation) -> None:
-        """Adds an evaluation, or replaces the one of the same key; but a failure never replaces an accuracy.
-
-        Stores have no table for them until there is one, so that those of before, and programs of before, do.
-        """
+        """Adds an evaluation, or replaces the one of the same key; but a failure never replaces an accuracy."""
         with self._explained(), self._transaction() as connection:
-            connection.execute(_CREATE_EVALUATIONS)
-            self._has_evaluations()
-            connection.execute(_PUT_EVALUATION, astuple(evaluation))
+            evaluations.put(connection, evaluation)
 
     def evaluation(self, key: str) -> Evaluation | None:
         return next(self._evaluations(" WHERE key = ?", key), None)
@@ -162,21 +127,11 @@ class Store:
 
     def _evaluations(self, condition: str, *values: str) -> Iterator[Evaluation]:
         with self._explained():
-            if not self._has_evaluations():
-                return
-            for row in self._connected.execute(f"SELECT {', '.join(_EVALUATED)} FROM evaluations{condition}", values):
-                found = Evaluation(*row)
-                if (found.status == "ok") != isinstance(found.accuracy, float):
-                    raise ArchcostError(
-                        f"{self.path}: the evaluation {found.key} is damaged: accuracy {found.accuracy!r}"
-                    )
-                yield found
-
-    def _has_evaluations(self) -> bool:
-        columns = [row[1] for row in self._connected.execute("PRAGMA table_info(evaluations)")]
-        if columns and columns != _EVALUATED:
-            raise sqlite3.DatabaseError("its columns are others")
-        return bool(columns)
+            connection = self._connected
+            try:
+                yield from evaluations.rows(connection, condition, *values)
+            except ArchcostError as error:
+                raise ArchcostError(f"{self.path}: {error}") from None
 
     def __len__(self) -> int:
         with self._explained():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from archcost.accuracy.published import Point, everything
 from archcost.analysis import SCHEMA_VERSION
 from archcost.dims import Ratio, as_float
 from archcost.search.answer import Answer
-from archcost.search.candidates import Candidates
+from archcost.search.candidates import Candidates, named, parted
 from archcost.search.question import Question
 
 COLUMNS = (
@@ -27,18 +28,22 @@ COLUMNS = (
     "accuracy_high",
     "published",
     "extrapolated",
-    "predicted_ms",
-    "predicted_low_ms",
-    "predicted_high_ms",
-    "measured_ms",
 )
 """Of a row, as data."""
+TIMES = {
+    "predicted_ms": "seconds",
+    "predicted_low_ms": "seconds_low",
+    "predicted_high_ms": "seconds_high",
+    "measured_ms": "measured",
+}
+"""Of a row too, and the columns that they are; of several devices each has its own."""
 EQUALS = 5
 """The winner's equals that are shown."""
 
 
 def row(question: Question, table: Candidates, place: int) -> dict[str, Any]:
-    """A candidate as data: plain numbers, None where nobody knows; resolution is [height, width]."""
+    """A candidate as data: plain numbers, None where nobody knows; resolution is [height, width]. Of several devices
+    times have the device's label after their name, and those without are None."""
     found = table.row(place)
     space = question.spaces[found["space"]]
     settings = space.settings(found["number"])
@@ -50,10 +55,17 @@ def row(question: Question, table: Candidates, place: int) -> dict[str, Any]:
         **{name: int(found[name]) for name in ("macs", "params", "weight_bytes", "peak_activation_bytes")},
         **{name: _known(found[name], 4) for name in ("accuracy", "accuracy_low", "accuracy_high", "published")},
         "extrapolated": found["outside"],
-        "predicted_ms": _known(found["seconds"] * 1e3, 6),
-        "predicted_low_ms": _known(found["seconds_low"] * 1e3, 6),
-        "predicted_high_ms": _known(found["seconds_high"] * 1e3, 6),
-        "measured_ms": _known(found["measured"] * 1e3, 6),
+        **dict.fromkeys(TIMES),
+        **{key: _known(found.get(column, math.nan) * 1e3, 6) for key, column in _times(question).items()},
+    }
+
+
+def _times(question: Question) -> dict[str, str]:
+    """A row's times, and the columns that they are, device by device."""
+    return {
+        f"{key}_{device}" if device else key: named(column, device)
+        for device in question.devices
+        for key, column in TIMES.items()
     }
 
 
@@ -75,8 +87,8 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "inplace": question.scale.inplace,
         "seed": answer.seed,
         "versions": _versions(),
-        "device": answer.device or _profile(question),
-        "space": [_space(space) for space in question.spaces],
+        **_devices(answer),
+        "space": [space_data(space) for space in question.spaces],
         "space_size": answer.found.size,
         "distinct": answer.found.distinct,
         "feasible": answer.found.feasible,
@@ -86,7 +98,9 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "measured": answer.measuring.done if answer.measuring else 0,
         "measured_before": answer.measuring.known if answer.measuring else 0,
         "evaluated": answer.evaluating.asked if answer.evaluating else 0,
+        "pruned": answer.evaluating.pruned if answer.evaluating else 0,
         "failed": sum(work.failed for work in (answer.measuring, answer.evaluating) if work),
+        "ahead": answer.ahead,
         "ended": "; ".join(work.ended for work in (answer.evaluating, answer.measuring) if work) or None,
         "winner": {**row(question, table, answer.winner), "used": {_key(name): share for name, share in used.items()}},
         "binding": None if answer.binding is None else _key(answer.binding),
@@ -95,6 +109,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "equals_count": len(answer.equals),
         "timed": [row(question, table, place) for place in _timed(answer)],
         "published": [_published(point, cost) for point, cost in alternatives(question)],
+        **({} if answer.fleet is None else {"fleet": answer.fleet}),
     }
 
 
@@ -103,24 +118,32 @@ def csv(answer: Answer, top: int | None = None) -> str:
     from archcost.latency.table import to_csv
 
     rows = []
+    columns = [*COLUMNS, *_times(answer.question)]
     for each in data(answer, top)["front"]:
         each["resolution"] = size(each["resolution"])
         each["parameters"] = " ".join(f"{name}={plain_text(value)}" for name, value in each["parameters"].items())
-        rows.append(["" if each[name] is None else each[name] for name in COLUMNS])
-    return to_csv(COLUMNS, rows)
+        rows.append(["" if each[name] is None else each[name] for name in columns])
+    return to_csv(columns, rows)
 
 
 def figures(answer: Answer) -> dict[str, Any]:
-    """The winner's, its time as measured where it was."""
+    """The winner's, its times as measured where they were."""
     found = answer.candidates.row(answer.winner)
-    return {**found, "seconds": found["measured"]} if found["measured"] == found["measured"] else found
+    for device in answer.question.devices:
+        measured = found.get(named("measured", device), math.nan)
+        if measured == measured:
+            found[named("seconds", device)] = measured
+    return found
 
 
 def _timed(answer: Answer) -> list[int]:
-    """Places of the candidates that were measured but for those on the front, the quickest first."""
-    times = answer.candidates.measured.tolist()
-    on = {answer.winner, *answer.front}
-    return sorted((at for at, time in enumerate(times) if time == time and at not in on), key=lambda at: times[at])
+    """Places of the candidates that were measured, on whatever device, but for those on the front."""
+    import numpy as np
+
+    table, devices = answer.candidates, answer.question.devices
+    known = [name for device in devices if (name := named("measured", device)) == "measured" or name in table.more]
+    timed = np.any([~np.isnan(table.column(name)) for name in known], axis=0) if known else np.zeros(len(table), bool)
+    return [int(at) for at in np.flatnonzero(timed) if at not in {answer.winner, *answer.front}]
 
 
 def _versions() -> dict[str, str]:
@@ -133,13 +156,25 @@ def _versions() -> dict[str, str]:
     return {"archcost": version, "python": platform.python_version(), "numpy": np.__version__}
 
 
-def _profile(question: Question) -> dict[str, Any] | None:
+def _devices(answer: Answer) -> dict[str, Any]:
+    """Whose times they are: `device`, None where there are none; of several, `devices`."""
+    question = answer.question
+    if question.devices == ("",):
+        return {"device": answer.devices.get("") or _profile(question, "")}
+    return {
+        "device": None,
+        "devices": [answer.devices.get(each) or _profile(question, each) for each in question.devices],
+    }
+
+
+def _profile(question: Question, device: str) -> dict[str, Any] | None:
     """Whose profile predicted times; None where none did."""
-    predictor = question.predictor
+    predictor = question.predictors.get(device)
     if predictor is None:
         return None
     mode = predictor.mode or predictor.fit.mode or None
-    return {"name": predictor.profile.name, "mode": mode, "dtype": predictor.dtype, "measured": False}
+    label = {"device": device} if device else {}
+    return {"name": predictor.profile.name, **label, "mode": mode, "dtype": predictor.dtype, "measured": False}
 
 
 def alternatives(question: Question) -> list[tuple[Point, dict[str, float]]]:
@@ -178,7 +213,8 @@ def _published(point: Point, cost: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _space(space: Any) -> dict[str, Any]:
+def space_data(space: Any) -> dict[str, Any]:
+    """Its axes as plain data."""
     sizes = [None if size is None else [int(each) for each in size] for size in space.resolutions]
     parameters = {name: [_plain(value) for value in values] for name, values in space.parameters.items()}
     return {
@@ -191,11 +227,14 @@ def _space(space: Any) -> dict[str, Any]:
 
 def _key(name: str) -> str:
     """A limit's name as data has it: times are milliseconds there."""
-    return "min_accuracy" if name == "accuracy" else "latency_ms" if name == "seconds" else name
+    quantity, device = parted(name)
+    if quantity == "seconds":
+        return f"latency_ms_{device}" if device else "latency_ms"
+    return "min_accuracy" if name == "accuracy" else name
 
 
 def _value(name: str, limit: float) -> float:
-    value = limit * 1e3 if name == "seconds" else limit
+    value = limit * 1e3 if parted(name)[0] == "seconds" else limit
     return int(value) if value == int(value) else value
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from archcost.errors import ArchcostError
 from archcost.reports.search_text import at, shown
-from archcost.search.constraints import LABELS
+from archcost.search.constraints import label
 from archcost.search.question import Question
 
 
@@ -21,7 +21,7 @@ def require(question: Question, found: Any) -> None:
         specs = ", ".join(space.name for space in question.spaces)
         where = " that keeps to these limits" if any(each.points for each in question.accuracies) else ""
         raise ArchcostError(
-            f"no {LABELS[name.removeprefix('+')]} is known of any variant of {specs} in {question.scale.dtype}{where}; "
+            f"no {label(name.removeprefix('+'))} is known of any variant of {specs} in {question.scale.dtype}{where}; "
             "give a table with --accuracy, a command with --evaluate, or name what to maximise instead: --maximize macs"
         )
 
@@ -32,16 +32,16 @@ def _nothing(question: Question, found: Any) -> str:
     broken = []
     for name, limit in question.constraints.given():
         if name not in found.extremes:
-            broken.append(f"{LABELS[name]} is known of no variant")
+            broken.append(f"{label(name)} is known of no variant")
             continue
         nearest = found.extremes[name]
-        value = getattr(nearest, name)[0]
+        value = nearest.column(name)[0]
         if question.constraints.met(name, value):
             continue
         settings = question.spaces[int(nearest.space[0])].settings(int(nearest.number[0]))
         who = f"{question.spaces[int(nearest.space[0])].name} at {at(settings)}"
         kind = "the most accurate" if name == "accuracy" else "the cheapest"
-        limit_said = f"{'at least' if name == 'accuracy' else 'at most'} {shown(name, limit)} {LABELS[name]}"
+        limit_said = f"{'at least' if name == 'accuracy' else 'at most'} {shown(name, limit)} {label(name)}"
         verb = "are" if name in ("params", "macs") else "is"
         broken.append(f"{limit_said} {verb} asked for, and {kind}, {who}, has {shown(name, value)}")
     if broken:
@@ -51,7 +51,7 @@ def _nothing(question: Question, found: Any) -> str:
     for name, nearest in found.nearest.items():
         space = question.spaces[int(nearest.space[0])]
         where = f"{space.name} at {at(space.settings(int(nearest.number[0])))}"
-        ways.append(f"{where}, with {shown(name, getattr(nearest, name)[0])} {LABELS[name]}, keeps to all other limits")
+        ways.append(f"{where}, with {shown(name, nearest.column(name)[0])} {label(name)}, keeps to all other limits")
     return ". Nearest: ".join([said, *(["; ".join(ways)] if ways else [])])
 
 

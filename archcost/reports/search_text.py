@@ -10,7 +10,8 @@ from archcost.reports import markdown, units
 from archcost.reports import table as tables
 from archcost.reports.search import EQUALS, alternatives, figures, plain_text, row, size
 from archcost.search.answer import Answer
-from archcost.search.constraints import LABELS
+from archcost.search.candidates import parted
+from archcost.search.constraints import label
 from archcost.search.question import Question
 from archcost.spec.settings import Settings
 
@@ -74,7 +75,7 @@ def _others(question: Question) -> list[str]:
     said = list(best.values())[:OTHERS]
     if not said or question.objectives[0].startswith("+"):
         return []
-    untimed = ", times aside" if question.constraints.seconds is not None else ""
+    untimed = ", times aside" if any(parted(name)[0] == "seconds" for name, _ in question.constraints.given()) else ""
     return [f"Published networks within the same limits{untimed}: {'; '.join(said)}."]
 
 
@@ -82,12 +83,11 @@ def _cells(answer: Answer, places: Sequence[int]) -> tuple[list[str], list[list[
     question, table = answer.question, answer.candidates
     several = len(question.spaces) > 1
     varied = sorted({name for space in question.spaces for name, values in space.parameters.items() if len(values) > 1})
-    timed = answer.measuring is not None or bool((table.seconds[places] == table.seconds[places]).any())
     accurate = bool((table.accuracy[places] == table.accuracy[places]).any())
     header = ["spec" if several else "network", "α", "input", *varied, "mult-adds", "params", "peak memory"]
     header += ["top-1, %"] if accurate else []
-    header += ["predicted"] if timed else []
-    header += ["measured"] if answer.measuring else []
+    times = _times(answer, places)
+    header += list(times)
     lines = []
     for place in places:
         each = row(question, table, place)
@@ -96,12 +96,22 @@ def _cells(answer: Answer, places: Sequence[int]) -> tuple[list[str], list[list[
         cells += [units.short(each["macs"]), units.short(each["params"]), units.bytes_(each["peak_activation_bytes"])]
         if accurate:
             cells.append(_accuracy(each))
-        if timed:
-            cells.append("–" if each["predicted_ms"] is None else units.seconds(each["predicted_ms"] / 1e3))
-        if answer.measuring:
-            cells.append("–" if each["measured_ms"] is None else units.seconds(each["measured_ms"] / 1e3))
+        cells += ["–" if each[key] is None else units.seconds(each[key] / 1e3) for key in times.values()]
         lines.append(cells)
     return header, lines
+
+
+def _times(answer: Answer, places: Sequence[int]) -> dict[str, str]:
+    """Columns of times, and what a row calls them: predicted and measured, or of several devices one for each."""
+    question = answer.question
+    if question.devices != ("",):
+        return {
+            device: f"measured_ms_{device}" if device in answer.devices else f"predicted_ms_{device}"
+            for device in question.devices
+        }
+    known = answer.candidates.seconds[places]
+    found = {"predicted": "predicted_ms"} if answer.measuring or (known == known).any() else {}
+    return {**found, "measured": "measured_ms"} if answer.measuring else found
 
 
 def _accuracy(each: Mapping[str, Any]) -> str:
@@ -122,6 +132,8 @@ def _scope(answer: Answer) -> str:
         what = f"The network with the {'most' if most else 'least'} {_objective(question)}"
     if answer.measuring:
         how = "of all variants, with measured times" if answer.exact else "among those that were measured"
+    elif answer.exact and answer.evaluating and answer.evaluating.pruned:
+        how = "of all variants, as far as they were not stopped early"
     else:
         how = "of all variants: the exact optimum" if answer.exact else f"found by evolution, seed {answer.seed}"
     keep = "keeps" if found.feasible == 1 else "keep"
@@ -132,8 +144,7 @@ def _scope(answer: Answer) -> str:
 
 
 def _objective(question: Question) -> str:
-    name = question.objectives[0].removeprefix("+")
-    return LABELS.get("seconds" if name == "measured" else name, name)
+    return label(question.objectives[0].removeprefix("+"))
 
 
 def _limits(answer: Answer) -> list[str]:
@@ -146,7 +157,7 @@ def _limits(answer: Answer) -> list[str]:
         share = f"{100 * values[name] / limit:.1f} %"
         known = values["published"]
         low = f"; its published {known:.2f} % is below that" if name == "accuracy" and known < limit else ""
-        lines.append(f"{LABELS[name]}: {shown(name, values[name])}, {share} of {shown(name, limit)}{binds}{low}.")
+        lines.append(f"{label(name)}: {shown(name, values[name])}, {share} of {shown(name, limit)}{binds}{low}.")
     return lines
 
 
@@ -167,19 +178,21 @@ def _equals(answer: Answer) -> list[str]:
 def _work(answer: Answer) -> list[str]:
     """What was evaluated and measured, and why no more; or whose times are predicted."""
     lines = []
-    evaluating, measuring, predictor = answer.evaluating, answer.measuring, answer.question.predictor
+    evaluating, measuring = answer.evaluating, answer.measuring
     if evaluating is not None:
+        pruned = f", {evaluating.pruned} stopped early" if evaluating.pruned else ""
         failed = f", {evaluating.failed} failed" if evaluating.failed else ""
-        lines.append(f"{_networks(evaluating.asked)} evaluated{failed}; it ended because {evaluating.ended}.")
+        lines.append(f"{_networks(evaluating.asked)} evaluated{pruned}{failed}; it ended because {evaluating.ended}.")
     if measuring is not None:
         failed = f", {measuring.failed} failed" if measuring.failed else ""
         before = f", {measuring.known} of them earlier" if measuring.known else ""
-        device = answer.device or {}
-        where = f" on {device['name']} in mode {device['mode']}" if device else ""
+        on = [f"on {each['name']} in mode {each['mode']}" for each in answer.devices.values()]
+        where = f" {' and '.join(on)}" if on else ""
         lines.append(
             f"{_networks(measuring.done)} measured{where}{before}{failed}; it ended because {measuring.ended}."
         )
-    elif predictor is not None:
+    predicted = [each for device, each in answer.question.predictors.items() if device not in answer.devices]
+    for predictor in predicted if measuring is None or answer.devices else ():
         sure = "" if predictor.profile.calibrated else "; the profile is a datasheet's, not calibrated"
         lines.append(f"Times are predicted for {predictor.profile.name}, none was measured{sure}.")
     return lines
@@ -195,7 +208,7 @@ def shown(name: str, value: float) -> str:
         return units.short(value)
     if name in ("weight_bytes", "peak_activation_bytes"):
         return units.bytes_(value)
-    return units.seconds(value) if name == "seconds" else f"{value:.2f} %"
+    return units.seconds(value) if parted(name)[0] == "seconds" else f"{value:.2f} %"
 
 
 def at(settings: Settings, parameters: Sequence[str] = ()) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,24 +21,27 @@ TRIALS = 2000
 @dataclass(frozen=True, slots=True)
 class Work:
     """What was asked of a device, or of a user's command. done: how many networks have an answer; known: those of them
-    that an earlier run had asked for; failed: those that have none; ended: why there were no more."""
+    that an earlier run had asked for; failed: those that have none; ended: why there were no more; pruned: those that
+    were stopped early, and have none either."""
 
     done: int
     known: int
     failed: int
     ended: str
+    pruned: int = 0
 
     @property
     def asked(self) -> int:
-        return self.done + self.failed
+        return self.done + self.failed + self.pruned
 
 
 @dataclass(eq=False)
 class Answer:
     """candidates: those that keep to every limit, the best first; of large spaces only the best and the front.
 
-    exact: whether every variant was gone through; measuring, evaluating: where that was done; device: what was measured
-    on.
+    exact: whether every variant was gone through; measuring, evaluating: where that was done; devices: what was
+    measured on, by the label of its columns; ahead: how many questions were under way at once; fleet: who did the work,
+    where that were other machines.
     """
 
     question: Question
@@ -47,7 +50,9 @@ class Answer:
     seed: int
     measuring: Work | None = None
     evaluating: Work | None = None
-    device: dict[str, Any] | None = None
+    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ahead: int | None = None
+    fleet: Mapping[str, Any] | None = None
 
     @property
     def candidates(self) -> Candidates:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 MAXIMISED = ("accuracy",)
 """Columns of which more is better; of all others, less."""
+TIMES = ("seconds", "seconds_low", "seconds_high", "measured")
+"""Columns that a table has for each device."""
+
+
+def named(quantity: str, device: str) -> str:
+    """The column of a quantity of TIMES for one of several devices; "" where there is only one.
+
+    >>> named("seconds", "cuda:1"), named("seconds", "")
+    ('seconds cuda:1', 'seconds')
+    """
+    return f"{quantity} {device}" if device else quantity
+
+
+def parted(column: str) -> tuple[str, str]:
+    """A column's quantity and its device."""
+    quantity, _, device = column.partition(" ")
+    return quantity, device
 
 
 @dataclass(slots=True, eq=False)
@@ -17,7 +34,8 @@ class Candidates:
     space: which of the search's spaces; number: the variant's there; network: what tells one network of that space
     from another, in this process; macs, params: of one sample; bytes and seconds: of the batch; accuracy: percent, with
     the ends of its 80 % interval; published: the figure for just this variant; outside: whether the accuracy was
-    extrapolated; seconds: predicted, with the ends of its interval; measured: NaN until it is.
+    extrapolated; seconds: predicted, with the ends of its interval; measured: NaN until it is; more: these four for
+    each of several devices, as `named`.
     """
 
     space: Any
@@ -36,13 +54,27 @@ class Candidates:
     seconds_low: Any
     seconds_high: Any
     measured: Any
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.number)
 
     def chosen(self, which: Any) -> Candidates:
         """Some of them, by a mask or by their places, in that order."""
-        return Candidates(*(getattr(self, f.name)[which] for f in fields(self)))
+        return Candidates(
+            **{name: getattr(self, name)[which] for name in _OWN},
+            more={name: values[which] for name, values in self.more.items()},
+        )
+
+    def column(self, name: str) -> Any:
+        """By its name. Raises KeyError where the table has none of it."""
+        return getattr(self, name) if name in _OWN else self.more[name]
+
+    def having(self, columns: Mapping[str, Any]) -> Candidates:
+        """The table with other columns, or more."""
+        own = {name: values for name, values in columns.items() if name in _OWN}
+        more = {name: values for name, values in columns.items() if name not in _OWN}
+        return replace(self, **own, more={**self.more, **more})
 
     def unique(self) -> Candidates:
         """Each network once: its first candidate."""
@@ -53,12 +85,12 @@ class Candidates:
 
     def row(self, place: int) -> dict[str, Any]:
         """One of them as plain numbers, by column."""
-        return {f.name: getattr(self, f.name)[place].item() for f in fields(self)}
+        return {name: self.column(name)[place].item() for name in (*_OWN, *self.more)}
 
     def minimised(self, objective: str) -> Any:
         """A column turned so that less is better; a + before its name says that more is."""
         name = objective.removeprefix("+")
-        column = getattr(self, name)
+        column = self.column(name)
         return -column if name in MAXIMISED or name != objective else column
 
     def ranked(self, objective: str) -> Any:
@@ -78,8 +110,17 @@ class Candidates:
         )
 
 
+_OWN = tuple(each.name for each in fields(Candidates) if each.name != "more")
+
+
 def joined(several: Sequence[Candidates]) -> Candidates:
     """Candidates after each other; at least one table of them."""
     import numpy as np
 
-    return Candidates(*(np.concatenate([getattr(each, f.name) for each in several]) for f in fields(Candidates)))
+    def together(name: str) -> Any:
+        return np.concatenate(
+            [each.column(name) if name in (*_OWN, *each.more) else np.full(len(each), np.nan) for each in several]
+        )
+
+    more = dict.fromkeys(name for each in several for name in each.more)
+    return Candidates(**{name: together(name) for name in _OWN}, more={name: together(name) for name in more})

@@ -6,6 +6,8 @@ what it asks next depends on how many jobs may be under way, and on nothing that
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +55,78 @@ class InTurn:
     def take(self) -> tuple[int, float | None]:
         ticket, job = self._waiting.popleft()
         return ticket, self.work(job)
+
+
+END_SECONDS = 30.0
+"""How long to wait for threads that were told to end."""
+
+
+class Threads:
+    """The crew that is threads of this process, for jobs that are other programs' work. Use it in a `with`: what still
+    runs when it is left is ended.
+
+    slots: how many jobs run at once; known: an answer that there is already, in a tuple of one; work: does a job, in a
+    thread, and ends it when it is told to; accept: takes in what came of it. Only work runs in threads.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        known: Callable[[Job], tuple[float | None] | None],
+        work: Callable[[Job, threading.Event], Any],
+        accept: Callable[[Job, Any], float | None],
+    ) -> None:
+        self.slots, self.known, self.work, self.accept = slots, known, work, accept
+        self._ready: deque[tuple[int, float | None]] = deque()
+        self._waiting: queue.Queue[tuple[int, Job] | None] = queue.Queue()
+        self._done: queue.Queue[tuple[int, Job, Any, Exception | None]] = queue.Queue()
+        self._threads: list[threading.Thread] = []
+        self._over = threading.Event()
+
+    def __enter__(self) -> Threads:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._over.set()
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join(END_SECONDS)
+
+    def give(self, ticket: int, job: Job) -> None:
+        known = self.known(job)
+        if known is not None:
+            self._ready.append((ticket, known[0]))
+            return
+        self._waiting.put((ticket, job))
+        if len(self._threads) < self.slots:
+            thread = threading.Thread(target=self._run, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+        while not self._done.empty():  # what is done is kept at once: the next question may take a while
+            self._accept()
+
+    def take(self) -> tuple[int, float | None]:
+        while not self._ready:
+            self._accept()
+        return self._ready.popleft()
+
+    def _accept(self) -> None:
+        ticket, job, found, error = self._done.get()
+        if error is not None:
+            raise error
+        self._ready.append((ticket, self.accept(job, found)))
+
+    def _run(self) -> None:
+        while (taken := self._waiting.get()) is not None and not self._over.is_set():
+            ticket, job = taken
+            found, error = None, None
+            try:
+                found = self.work(job, self._over)
+            except Exception as raised:  # it is the asker's to hear of
+                error = raised
+            self._done.put((ticket, job, found, error))
 
 
 @dataclass(eq=False)

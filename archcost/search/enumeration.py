@@ -9,7 +9,7 @@ from typing import Any
 from archcost.analysis.analysis import Analysis
 from archcost.errors import SpecError
 from archcost.search import pareto
-from archcost.search.candidates import Candidates, joined
+from archcost.search.candidates import Candidates, joined, parted
 from archcost.search.constraints import Constraints
 from archcost.search.space import Space
 from archcost.spec.settings import Settings
@@ -145,19 +145,21 @@ def candidates_of(
     def column(name: str) -> Any:
         return np.ma.getdata(np.broadcast_to(getattr(analysis, name), shape)).ravel()[rows]
 
+    known = {name: values[rows] for name, values in estimated.items()}
     return Candidates(
         space=np.full(len(rows), place),
         number=first + rows,
         network=keys[rows] if content else (first + rows).view(np.uint64),
         **{name: column(name) for name in COSTS},
-        **{name: values[rows] for name, values in estimated.items()},
+        **{name: values for name, values in known.items() if not parted(name)[1]},
+        more={name: values for name, values in known.items() if parted(name)[1]},
     )
 
 
 def _unknown(count: int) -> dict[str, Any]:
     import numpy as np
 
-    names = {field.name for field in fields(Candidates)} - {"space", "number", "network", "outside", *COSTS}
+    names = {field.name for field in fields(Candidates)} - {"space", "number", "network", "outside", "more", *COSTS}
     return {**{name: np.full(count, np.nan) for name in names}, "outside": np.zeros(count, bool)}
 
 
@@ -178,7 +180,7 @@ def kept_to(constraints: Constraints, table: Candidates, objective: str, found: 
     """The candidates that keep to every limit; of those that break one alone the best and the nearest are noted."""
     import numpy as np
 
-    kept = {name: constraints.met(name, getattr(table, name)) for name, _ in constraints.given()}
+    kept = {name: constraints.met(name, table.column(name)) for name, _ in constraints.given()}
     broken = sum((~met for met in kept.values()), np.zeros(len(table), int))
     for name, met in kept.items():
         alone = table.chosen(~met & (broken == 1))

@@ -1,7 +1,8 @@
 """Measure few, predict the rest: which candidate to time next, until nothing unmeasured could still beat the front.
 
 The loop that uses this proposes, has the candidate measured by whoever can, and tells the time; it knows nothing of
-devices, and a device nothing of it.
+devices, and a device nothing of it. Several candidates may be out at once: until they are told, they count as if they
+had been measured at their predicted times.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from archcost.latency.fit import GENERIC, Form, fit
 from archcost.latency.formula import Rates
 from archcost.latency.profile import Fit
 from archcost.latency.samples import Samples
-from archcost.search import pareto
+from archcost.search.hypervolume import added, area, beaten, chain, layers
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+__all__ = ["Measuring", "area", "chain", "guessed", "layers"]
 
 EARLY = 0.25
 """Half the interval of log(time) while there are too few times to tell."""
@@ -32,6 +35,12 @@ STEPS = (-1.6, -0.8, -0.3, 0.3, 0.8, 1.6)
 """Points of a standard normal that stand for it, each for a sixth."""
 MOST = 2000
 """Candidates that are weighed against each other; more are thinned out by layers of their predicted front."""
+PLANNED = 64
+"""Of a large budget, so many measurements are planned at once."""
+ALL, SHARE = 40, 0.25
+"""Up to so many times each one makes a new fit; then, by how much they must have grown since the last."""
+FITTED = 256
+"""Times that a fit is made from; of more, so many from the fastest to the slowest."""
 
 
 @dataclass(eq=False)
@@ -40,7 +49,8 @@ class Measuring:
 
     value: known beforehand, an entry a candidate; samples: the candidates' kernels, by fusion; limit: seconds that
     the answer may take at most; budget: measurements that there are, None for no end; forms: that may describe the
-    device. fit: of what was measured so far; predicted: seconds; seconds: measured ones, else those.
+    device; every: new times that a new fit needs at least. open: candidates that were asked for and are not told yet.
+    fit: of what was measured so far; predicted: seconds; seconds: measured ones, else those.
     """
 
     value: Floats
@@ -50,42 +60,69 @@ class Measuring:
     forms: tuple[Form, ...] = (GENERIC,)
     measured: dict[int, float] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
+    open: dict[int, None] = field(default_factory=dict)
+    every: int = 1
     fit: Fit = field(init=False)
     predicted: Floats = field(init=False)
     seconds: Floats = field(init=False)
     width: float = field(init=False, default=EARLY)
+    _fitted: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
+        self._fitted = len(self.measured)
         self._refit()
+
+    def ask(self, place: int) -> None:
+        """A candidate goes out to be measured."""
+        self.open[place] = None
 
     def tell(self, place: int, seconds: float | None) -> None:
         """A candidate's measured time; None where it could not be measured."""
+        self.open.pop(place, None)
         if seconds is None:
             self.failed.add(place)
             return
         self.measured[place] = seconds
-        self._refit()
+        count = len(self.measured)
+        share = SHARE * self._fitted if count > ALL else 0
+        if count - self._fitted >= max(self.every, share):
+            self._fitted = count
+            self._refit()
+        else:
+            self.seconds[place] = seconds
 
     def propose(self) -> int | None:
         """The candidate to measure next; None once no unmeasured one could beat what was measured, or the budget is
         spent."""
-        import numpy as np
-
-        left = None if self.budget is None else self.budget - len(self.measured) - len(self.failed)
+        left = None if self.budget is None else self.budget - len(self.measured) - len(self.failed) - len(self.open)
         rivals = self.rivals()
         if not len(rivals) or (left is not None and left <= 0):
             return None
-        if not self.measured:  # the most valuable one stands on the front, whatever its time turns out to be
-            return int(rivals[np.lexsort((self.seconds[rivals], -self.value[rivals]))[0]])
-        if self.limit is not None and len(self.measured) % 2:
-            hinges = self._chances(rivals)
+        if not self.measured and not self.open:
+            return self.first(rivals)
+        if self.limit is not None and self.measured and (len(self.measured) + len(self.open)) % 2:
+            hinges = self.lead(rivals, self._done[self.seconds[self._done] <= self.limit]) * self.keeping(rivals)
             if hinges.max() > 0:
                 return int(rivals[hinges.argmax()])
+        return self.gainful(rivals, left)
+
+    def first(self, rivals: Any) -> int:
+        """The most valuable one: it stands on the front, whatever its time turns out to be."""
+        import numpy as np
+
+        return int(rivals[np.lexsort((self.seconds[rivals], -self.value[rivals]))[0]])
+
+    def gainful(self, rivals: Any, left: int | None) -> int:
+        """Of rivals, the one that is expected to enlarge the area under the front most, if no more than `left` are
+        measured."""
+        import numpy as np
+
         wanted = rivals
         reference = self._reference()
         if left is not None and left < len(rivals):
             places = np.concatenate([self._done, rivals])
-            best = chain(self.seconds[places], self.value[places], len(self._done), left, reference)
+            free, most = len(self._done), min(left, PLANNED)
+            best = chain(self.seconds[places], self.value[places], free, most, reference)
             wanted = places[best] if len(best) else rivals
         gains = self._gains(wanted, reference)
         return int(wanted[gains.argmax()])
@@ -94,59 +131,80 @@ class Measuring:
         """Unmeasured candidates whose time, at the better end of its interval, would put them on the front."""
         import numpy as np
 
-        low = self.seconds * math.exp(-self.width)
-        open_ = np.ones(len(self.value), bool)
-        open_[self._done] = False
-        open_[list(self.failed)] = False
+        low = self.low
+        open_ = self.untold()
         if self.limit is not None and self.measured:  # before, nobody knows how fast the device is
             open_ &= low <= self.limit
-        for place, seconds in self.measured.items():
-            beaten = (self.value <= self.value[place]) & (low >= seconds)
-            open_ &= ~beaten
+        done = self._done
+        open_ &= ~beaten(self.seconds[done], self.value[done], low, self.value)
         found = np.flatnonzero(open_)
         return found if len(found) <= MOST else found[layers(self.seconds[found], -self.value[found], MOST)]
 
-    @property
-    def _done(self) -> Any:
+    def untold(self) -> Any:
+        """Of which candidates nobody was asked for a time; a mask."""
         import numpy as np
 
-        return np.array(list(self.measured), int)
+        found = np.ones(len(self.value), bool)
+        found[self._done] = False
+        found[list(self.failed)] = False
+        return found
+
+    @property
+    def low(self) -> Floats:
+        """Seconds at the better end of their interval."""
+        return self.seconds * math.exp(-self.width)
+
+    @property
+    def _done(self) -> Any:
+        """Measured, and as good as."""
+        import numpy as np
+
+        return np.array([*self.measured, *self.open], int)
 
     def _refit(self) -> None:
         """Predictions from what was measured; a measured candidate's time is its own."""
         import numpy as np
 
         fusion = next(iter(self.samples))
-        times = np.array(list(self.measured.values()))
-        done = {name: each.chosen(self._done) for name, each in self.samples.items()}
+        places, times = np.array(list(self.measured), int), np.array(list(self.measured.values()))
+        chosen, known = places, times
+        if len(times) > FITTED:
+            some = np.argsort(times, kind="stable")[np.linspace(0, len(times) - 1, FITTED).round().astype(int)]
+            chosen, known = places[np.sort(some)], times[np.sort(some)]
+        done = {name: each.chosen(chosen) for name, each in self.samples.items()}
         if not len(times):
             self.fit = Fit(guessed(self.samples[fusion].element_bytes), fusion)
         elif len(times) < FEWEST:
-            self.fit = Fit(fit(self.forms[0], done[fusion], times), fusion)
+            self.fit = Fit(fit(self.forms[0], done[fusion], known), fusion)
         else:
-            self.fit = fitted(Evidence(done, times, {}, self.forms))
+            self.fit = fitted(Evidence(done, known, {}, self.forms))
         self.width = self.fit.inside or EARLY
         self.predicted = self.samples[self.fit.fusion].seconds(self.fit.rates, self.fit.correction)
         self.seconds = self.predicted.copy()
-        self.seconds[self._done] = times
+        self.seconds[places] = times
 
     def _reference(self) -> tuple[float, float]:
         """Seconds and value that are worse than any candidate's; no more seconds than may be."""
         slow, fast = float(self.seconds.max()), float(self.seconds.min())
         low, high = float(self.value.min()), float(self.value.max())
-        slowest = slow + MARGIN * (slow - fast) if self.limit is None else self.limit
+        slowest = slow + MARGIN * (slow - fast) if self.limit is None or not self.measured else self.limit
         return slowest, low - MARGIN * ((high - low) or 1.0)
 
-    def _chances(self, places: Any) -> Floats:
-        """What each is expected to add to the best value that keeps to the limit: its lead, times the probability that
-        it keeps to it."""
+    def lead(self, places: Any, kept: Any) -> Floats:
+        """By how much each is more valuable than all that were kept."""
+        import numpy as np
+
+        best = self.value[kept].max() if len(kept) else self.value.min()
+        found: Floats = np.maximum(self.value[places] - best, 0)
+        return found
+
+    def keeping(self, places: Any) -> Floats:
+        """The probability of each that it keeps to the limit."""
         import numpy as np
 
         assert self.limit is not None
-        kept = [self.value[place] for place, seconds in self.measured.items() if seconds <= self.limit]
-        lead = np.maximum(self.value[places] - max(kept, default=float(self.value.min())), 0)
         steps = np.log(self.limit / self.seconds[places]) / (self.width / 1.2816)
-        chances: Floats = lead / (1 + np.exp(-1.702 * steps))  # the logistic curve that is closest to the normal one
+        chances: Floats = 1 / (1 + np.exp(-1.702 * steps))  # the logistic curve that is closest to the normal one
         return chances
 
     def _gains(self, places: Any, reference: tuple[float, float]) -> Floats:
@@ -154,15 +212,11 @@ class Measuring:
         import numpy as np
 
         done = self._done
-        before = area(self.seconds[done], self.value[done], reference)
         sigma = self.width / 1.2816
-        gains = np.zeros(len(places))
-        for i, place in enumerate(places):
-            value = np.append(self.value[done], self.value[place])
-            for step in STEPS:
-                seconds = np.append(self.seconds[done], self.seconds[place] * math.exp(sigma * step))
-                gains[i] += area(seconds, value, reference) - before
-        return gains
+        seconds = self.seconds[places][:, None] * np.exp(sigma * np.array(STEPS))
+        value = np.broadcast_to(self.value[places][:, None], seconds.shape)
+        found: Floats = added(self.seconds[done], self.value[done], reference, seconds, value).sum(axis=1)
+        return found
 
 
 def guessed(element_bytes: int) -> Rates:
@@ -170,70 +224,3 @@ def guessed(element_bytes: int) -> Rates:
     import numpy as np
 
     return GENERIC.rates(np.array([math.log(1e10), *(mean for mean, _ in GENERIC.priors.values())]), element_bytes)
-
-
-def area(seconds: Any, value: Any, reference: tuple[float, float]) -> float:
-    """The area that points dominate up to a reference of more seconds and less value: the hypervolume in two
-    dimensions.
-
-    >>> area([1.0, 2.0], [1.0, 3.0], (3.0, 0.0))
-    4.0
-    """
-    import numpy as np
-
-    seconds, value = np.asarray(seconds, float), np.asarray(value, float)
-    order = np.lexsort((-value, seconds))
-    seconds, value = seconds[order], value[order]
-    highest = np.maximum.accumulate(np.maximum(value, reference[1]))
-    steps = np.diff(highest, prepend=reference[1])
-    return float((np.maximum(reference[0] - seconds, 0) * steps).sum())
-
-
-def chain(seconds: Any, value: Any, free: int, most: int, reference: tuple[float, float]) -> Any:
-    """The best `most` points to add to the first `free` ones, by the area that all dominate: their places.
-
-    A front is a chain of rising seconds and value; the best chain of so many points is found exactly, by dynamic
-    programming over its last point.
-    """
-    import numpy as np
-
-    inside = np.flatnonzero((seconds < reference[0]) & (value > reference[1]))
-    order = inside[np.lexsort((seconds[inside], value[inside]))]
-    seconds, value = seconds[order], value[order]
-    if not len(order) or not most:
-        return order[:0]
-    cost = (order >= free).astype(int)
-    best = np.full((most + 1, len(order)), -np.inf)
-    before = np.full(best.shape, -1)
-    depth = reference[0] - seconds
-    for i in range(len(order)):
-        first = depth[i] * (value[i] - reference[1])
-        follows = (seconds[:i] <= seconds[i]) & (value[:i] < value[i])
-        steps = np.where(follows, depth[i] * (value[i] - value[:i]), -np.inf)
-        for used in range(cost[i], most + 1):
-            best[used, i] = first
-            if i:
-                through = best[used - cost[i], :i] + steps
-                last = int(through.argmax())
-                if through[last] > first:
-                    best[used, i], before[used, i] = through[last], last
-    used, i = map(int, np.unravel_index(int(best.argmax()), best.shape))
-    found = []
-    while i >= 0:
-        if cost[i]:
-            found.append(order[i])
-        used, i = used - int(cost[i]), int(before[used, i])
-    return np.array(found[::-1], int)
-
-
-def layers(first: Any, second: Any, most: int) -> Any:
-    """Places of at least `most` rows: the front, then the front of the rest, and so on; both are minimised."""
-    import numpy as np
-
-    left = np.arange(len(first))
-    found: list[Any] = []
-    while len(left) and sum(len(each) for each in found) < most:
-        on = pareto.front([first[left], second[left]])
-        found.append(left[on])
-        left = left[~on]
-    return np.sort(np.concatenate(found))

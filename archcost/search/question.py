@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from archcost.accuracy.model import Estimate
 from archcost.errors import SpecError
 from archcost.latency.prediction import Predictor, Total
+from archcost.search.candidates import named
 from archcost.search.constraints import Constraints
 from archcost.search.enumeration import Scale
 from archcost.search.space import Space
@@ -42,15 +43,22 @@ class Accuracies(Protocol):
 class Question:
     """objectives: names of columns, the first of which the winner is best in; less is better, but for accuracy, and for
     a name with a + before it. accuracies: one for each space; own: whether they are the user's, on data that nobody
-    published about. predictor: of the device, where there is one."""
+    published about. devices: whose times are asked for, "" where there is only one; predictors: of those of them that
+    have one."""
 
     spaces: Sequence[Space]
     accuracies: Sequence[Accuracies]
     constraints: Constraints
     objectives: tuple[str, ...]
     scale: Scale
-    predictor: Predictor | None = None
+    predictors: Mapping[str, Predictor] = field(default_factory=dict)
     own: bool = False
+    devices: tuple[str, ...] = ("",)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Columns of the times that nobody predicts, and that are measured where they matter."""
+        return tuple(named("seconds", device) for device in self.devices if device not in self.predictors)
 
     def estimate(self, place: int, settings: Settings, shape: tuple[int, int]) -> Mapping[str, Any]:
         """Columns of accuracy and time for a grid of settings of one space."""
@@ -70,21 +78,28 @@ class Question:
         return {**found, **self.times(place, settings, shape)}
 
     def times(self, place: int, settings: Settings, shape: tuple[int, int]) -> dict[str, Any]:
-        """The columns of time alone; none without a predictor, or where nothing can exist."""
+        """The columns of time alone, device by device."""
+        found: dict[str, Any] = {}
+        for device, predictor in self.predictors.items():
+            found |= self._times(predictor, device, place, settings, shape)
+        return found
+
+    def _times(
+        self, predictor: Predictor, device: str, place: int, settings: Settings, shape: tuple[int, int]
+    ) -> dict[str, Any]:
         import numpy as np
 
         def flat(values: Any) -> Any:
             return np.broadcast_to(values, shape).ravel()
 
-        predictor, document = self.predictor, self.spaces[place].document
-        if predictor is None:
-            return {}
+        document = self.spaces[place].document
         try:
             with np.errstate(divide="ignore", invalid="ignore"):  # rows that cannot exist; nobody asks for them
                 total = predictor.variants(document, settings, self.scale.batch)
         except SpecError:  # none can exist; the costs say so
-            return {}
+            return {named("seconds", device): flat(np.nan)}
         masked: Any = np.ma
         known = Total(*(masked.filled(masked.asarray(getattr(total, f.name), float), np.nan) for f in fields(Total)))
         found = predictor.judged(known, [document.name], self.scale.batch)
-        return {"seconds": flat(found.seconds), "seconds_low": flat(found.low), "seconds_high": flat(found.high)}
+        times = {"seconds": found.seconds, "seconds_low": found.low, "seconds_high": found.high}
+        return {named(quantity, device): flat(values) for quantity, values in times.items()}

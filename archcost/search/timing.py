@@ -1,14 +1,15 @@
-"""A search on a device: predict all candidates, measure few, until the front consists of measured ones."""
+"""A search on devices: predict all candidates, measure few, until the front consists of measured ones."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from archcost.analysis.analysis import DTYPES
 from archcost.errors import ArchcostError, SpecError
-from archcost.graph import Network, build
+from archcost.graph import build
 from archcost.latency import samples as tables
 from archcost.latency.evidence import FEWEST
 from archcost.latency.fit import GENERIC, HOST, PARALLEL, Form
@@ -17,126 +18,204 @@ from archcost.latency.profile import Profile
 from archcost.latency.samples import Samples
 from archcost.search import pareto
 from archcost.search.answer import Answer, Work
-from archcost.search.candidates import Candidates, joined
+from archcost.search.candidates import Candidates, joined, named, parted
+from archcost.search.crew import Crew, Inquiry, Job
 from archcost.search.enumeration import Found, candidates_of, kept_to
+from archcost.search.jointly import Jointly
 from archcost.search.measuring import Measuring
 from archcost.search.question import Question
+from archcost.search.timed import told
 
-FORMS: dict[str, tuple[Form, ...]] = {"cpu": (GENERIC, HOST), "cuda": (GENERIC, PARALLEL)}
+FORMS: dict[str, tuple[Form, ...]] = {
+    "cpu": (GENERIC, HOST),
+    "cuda": (GENERIC, PARALLEL),
+    "own": (GENERIC, PARALLEL),
+}
+"""That may describe a device, by its kind."""
 MEASUREMENTS = 30
 MOST_NEW = 1000
 """Candidates that are taken in at once where a space is too large to weigh every one from the beginning."""
+SHARE = 4
+"""With so many candidates under way, each so many-th of them makes a new fit."""
 DONE = "no candidate that was not measured could still beat the front, at 80 % confidence"
 SPENT, LATE, INTERRUPTED = "all measurements are spent", "the time for measuring is spent", "interrupted"
-Measure = Callable[[str, Network], float | None]
-"""Seconds of a spec's network on the device, for the question's batch; None where it could not be measured."""
-Recall = Callable[[Candidates], Mapping[int, float | None]]
-"""What an earlier run measured of candidates: place -> seconds, None where it can never be measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A device that candidates are timed on. name: the crew's; kind: cpu, cuda or own; label: of its columns, "" where
+    there is no other device."""
+
+    name: str
+    kind: str
+    label: str = ""
+
+
+Recall = Callable[[Candidates], Mapping[int, Mapping[str, float | None]]]
+"""What an earlier run measured of candidates: place -> label -> seconds, None where it can never be measured."""
 
 
 @dataclass(eq=False)
 class _Round:
-    """Candidates beside the loop that measures them. spent: measurements of this run; known: those of earlier ones."""
+    """Candidates beside the loop that measures them. spent: candidates asked for; known: those that an earlier run
+    measured."""
 
     question: Question
     table: Candidates
-    forms: tuple[Form, ...]
+    devices: Sequence[Timed]
     budget: int | None
+    ahead: int
     recall: Recall
     spent: int = 0
     known: int = 0
-    loop: Measuring = field(init=False)
+    loop: Jointly = field(init=False)
 
     def __post_init__(self) -> None:
-        self._begin(self.table, {})
+        self._begin(self.table, {}, [])
 
-    def _begin(self, added: Candidates, before: Mapping[int, float | None]) -> None:
-        """A new loop over the whole table. added: its end, of which an earlier run may know; before: by place."""
+    def _begin(self, added: Candidates, before: Mapping[int, Mapping[str, float | None]], out: Sequence[int]) -> None:
+        """A new loop over the whole table. added: its end, of which an earlier run may know; before: by
+        place; out: places that were asked for already."""
+        start = len(self.table) - len(added)
+        recalled = {start + place: times for place, times in self.recall(added).items()}
+        told = {**before, **recalled}
+        labels = [device.label for device in self.devices]
+        whole = {place for place, times in told.items() if times.keys() >= set(labels)}
+        self.known += sum(None not in recalled[place].values() for place in recalled.keys() & whole)
+        failed = {place for place, times in told.items() if None in times.values()}
+        most = None if self.budget is None else self.budget - self.spent + len(whole | failed) + len(out)
+        samples = {"none": kernels(self.question, self.table)}
+        value = self._value()
+        loops = {}
+        for device in self.devices:
+            own = {place: times[device.label] for place, times in told.items() if device.label in times}
+            loops[device.label] = Measuring(
+                value,
+                samples,
+                self.question.constraints.limit(named("seconds", device.label)),
+                most if len(labels) == 1 else None,
+                FORMS[device.kind],
+                {place: seconds for place, seconds in own.items() if seconds is not None},
+                {place for place, seconds in own.items() if seconds is None},
+                every=max(1, self.ahead // SHARE),
+            )
+        self.loop = Jointly(loops, [self.table.column(name) for name in self._predicted()], most, failed)
+        for place in out:
+            self.loop.ask(place)
+
+    def _value(self) -> Any:
+        """Of each candidate, more of which is better; nobody knows it is worse than any."""
         import numpy as np
 
-        objective, limit = self.question.objectives[0], self.question.constraints.seconds
-        value = self.table.accuracy if objective == "seconds" else -self.table.minimised(objective)
-        value = np.nan_to_num(value, nan=float(np.nanmin(value)) - 1)
-        start = len(self.table) - len(added)
-        recalled = {start + place: seconds for place, seconds in self.recall(added).items()}
-        self.known += sum(seconds is not None for seconds in recalled.values())
-        told = {**before, **recalled}
-        most = None if self.budget is None else self.budget - self.spent + len(told)
-        samples = {"none": kernels(self.question, self.table)}
-        self.loop = Measuring(value, samples, limit, most, forms=self.forms)
-        for place, seconds in told.items():
-            self.loop.tell(place, seconds)
+        objective = self.question.objectives[0]
+        timed = parted(objective)[0] == "seconds"
+        value = self.table.accuracy if timed else -self.table.minimised(objective)
+        return np.nan_to_num(value, nan=float(np.nanmin(value)) - 1)
 
-    def network(self, place: int) -> tuple[str, Network]:
+    def _predicted(self) -> list[str]:
+        """Objectives that are times of devices nobody measures."""
+        measured = {device.label for device in self.devices}
+        parts = [(name, *parted(name)) for name in self.question.objectives]
+        return [name for name, quantity, device in parts if quantity == "seconds" and device not in measured]
+
+    def jobs(self, place: int) -> dict[str, Job]:
+        """What to ask about a candidate, by the devices' labels."""
         space = self.question.spaces[int(self.table.space[place])]
-        return space.name, build(space.document, space.settings(int(self.table.number[place])))
+        network = build(space.document, space.settings(int(self.table.number[place])))
+        return {device.label: Job(space.name, network, device.name) for device in self.devices}
 
     def widened(self) -> bool:
         """Takes in candidates that were not weighed so far and could, as predicted now, beat the front; whether there
         are any."""
-        added = _outside(self.question, self.table, self.predictor)
+        added = _outside(self.question, self.table, self.predictors)
         if added is None:
             return False
-        before = {**self.loop.measured, **dict.fromkeys(self.loop.failed, None)}
-        one, old = self.loop, self.table
+        before: dict[int, dict[str, float | None]] = {}
+        for label, each in self.loop.loops.items():
+            for place, seconds in {**each.measured, **dict.fromkeys(each.failed, None)}.items():
+                before.setdefault(place, {})[label] = seconds
+        one, old, open_, known = self.loop, self.table, self.loop.open, self.known
         self.table = joined([self.table, added])
-        self._begin(added, before)
+        self._begin(added, before, open_)
         fresh = self.loop.rivals()
         if (fresh < len(old)).all() and not any(place >= len(old) for place in self.loop.measured):
-            self.table, self.loop = old, one
+            self.table, self.loop, self.known = old, one, known
             return False
         return True
 
     @property
-    def predictor(self) -> Predictor:
-        """Of the device, from what was measured."""
+    def predictors(self) -> dict[str, Predictor]:
+        """Of the devices, from what was measured."""
         dtype = self.question.scale.dtype
-        profile = Profile("as measured", "", "", True, {dtype: replace(self.loop.fit, inside=self.loop.width)})
-        return Predictor(profile, dtype)
+        found = {}
+        for label, loop in self.loop.loops.items():
+            fit = replace(loop.fit, inside=loop.width)
+            found[label] = Predictor(Profile(label or "as measured", "", "", True, {dtype: fit}), dtype)
+        return found
+
+    def answer(self, found: Answer, ended: str, everything: bool) -> Answer:
+        rivals = len(self.loop.rivals())
+        said = f"{rivals} candidates" if rivals > 1 else "1 candidate"
+        left = [f"{said} could still beat the front"] if rivals else []
+        ended = "; ".join([ended or (SPENT if rivals else DONE), *left])
+        work = Work(len(self.loop.measured), self.known, len(self.loop.failed), ended)
+        told_ = told(found, self.table, self.loop, self.predictors, work, exact=everything and not rivals)
+        told_.ahead = self.ahead
+        return told_
 
 
 def measured(
     found: Answer,
-    measure: Measure,
-    processor: str,
+    devices: Sequence[Timed],
+    crew: Crew,
     *,
     recall: Recall = lambda table: {},
     budget: int | None = MEASUREMENTS,
+    ahead: int = 1,
     seconds: float | None = None,
     watched: Callable[[int, int], None] = lambda done, rivals: None,
 ) -> Answer:
     """The answer with times that were measured: on the front, and wherever a limit on latency hinges on them.
 
-    processor: `cpu` or `cuda`; recall: what was measured before, which costs nothing; budget: measurements, seconds:
-    time, that may be spent. watched: is told how many were measured, and how many candidates could still beat them.
-    Ctrl-C ends it with what was measured so far.
+    recall: what was measured before, which costs nothing; budget: candidates, seconds: time, that may be spent; ahead:
+    candidates that may be under way at once, on which the answer depends, as it does not on when they are answered.
+    watched: is told how many were measured, and how many candidates could still beat them. Ctrl-C ends it with what
+    was measured so far.
     """
     everything = found.exact and len(found.candidates) == found.found.feasible
-    state = _Round(found.question, found.candidates, FORMS[processor], budget, recall)
+    state = _Round(found.question, found.candidates, devices, budget, ahead, recall)
+    inquiry = Inquiry(crew, ahead)
     start = time.monotonic()
     ended, looked = "", False
     try:
         while True:
-            early = len(state.loop.measured) == FEWEST and not looked
-            place = state.loop.propose()
-            if found.exact and not everything and (early or (place is None and not len(state.loop.rivals()))):
-                looked = True
-                if state.widened():
+            if not ended and not inquiry.full:
+                early = len(state.loop.measured) == FEWEST and not looked
+                place = state.loop.propose()
+                dry = place is None and not inquiry.open and not len(state.loop.rivals())
+                if found.exact and not everything and (early or dry):
+                    looked = True
+                    if state.widened():
+                        continue
+                    everything = dry
+                if place is not None and seconds is not None and time.monotonic() - start > seconds:
+                    ended = LATE
+                elif place is not None:
+                    state.spent += 1
+                    state.loop.ask(place)
+                    inquiry.put(place, state.jobs(place))
                     continue
-                everything = place is None
-            if place is None:
+            if not inquiry.open:
                 break
-            if seconds is not None and time.monotonic() - start > seconds:
-                ended = LATE
-                break
-            state.spent += 1
-            state.loop.tell(place, measure(*state.network(place)))
+            state.loop.tell(*inquiry.next())
             watched(len(state.loop.measured), len(state.loop.rivals()))
     except KeyboardInterrupt:
         ended = INTERRUPTED
+    state.loop.forget()
     if not state.loop.measured:
-        raise ArchcostError(f"nothing could be measured: {ended or f'{len(state.loop.failed)} tries failed'}")
-    return _told(found, state, ended, everything)
+        where = " on every device" if len(devices) > 1 else ""
+        raise ArchcostError(f"nothing could be measured{where}: {ended or f'{len(state.loop.failed)} tries failed'}")
+    return state.answer(found, ended, everything)
 
 
 def kernels(question: Question, table: Candidates) -> Samples:
@@ -156,15 +235,20 @@ def kernels(question: Question, table: Candidates) -> Samples:
     return tables.joined(parts).chosen(np.argsort(np.concatenate(places)))
 
 
-def _outside(question: Question, table: Candidates, predictor: Predictor) -> Candidates | None:
-    """Of all that keep to the limits and are not in the table, the front by value and the better end of the predicted
-    time: where any one could beat what is measured, one of these can."""
+def _outside(question: Question, table: Candidates, predictors: Mapping[str, Predictor]) -> Candidates | None:
+    """Of all that keep to the limits and are not in the table, the front by value and the better ends of the predicted
+    times: where any one could beat what is measured, one of these can."""
     import numpy as np
 
-    asked = replace(question, predictor=predictor)
-    limits = replace(question.constraints, seconds=None)
+    asked = replace(question, predictors={**question.predictors, **predictors})
+    limits = question.constraints.but({named("seconds", label): None for label in predictors})
     first = question.objectives[0]
-    objective = "accuracy" if first == "seconds" else first
+    objective = "accuracy" if parted(first)[0] == "seconds" else first
+    least = [named("seconds_low" if label in predictors else "seconds", label) for label in asked.predictors]
+
+    def foremost(rows: Candidates) -> Candidates:
+        return rows.chosen(pareto.front([rows.minimised(objective), *map(rows.column, least)]))
+
     found = []
     for place, space in enumerate(question.spaces):
         own = table.number[table.space == place]
@@ -176,51 +260,8 @@ def _outside(question: Question, table: Candidates, predictor: Predictor) -> Can
             rows = kept_to(limits, rows, objective, Found(0, 0, 0, None))
             rows = rows.chosen(~np.isin(rows.number, own) & ~np.isnan(rows.minimised(objective)))
             if len(rows):
-                found.append(rows.chosen(pareto.front([rows.minimised(objective), rows.seconds_low])))
+                found.append(foremost(rows))
     if not found:
         return None
-    rows = joined(found)
-    rows = rows.chosen(np.flatnonzero(pareto.front([rows.minimised(objective), rows.seconds_low])))
+    rows = foremost(joined(found))
     return rows.chosen(rows.ranked(objective)[:MOST_NEW])
-
-
-def _told(found: Answer, state: _Round, ended: str, everything: bool) -> Answer:
-    """The answer with the loop's times; a limit on latency holds for what was measured."""
-    import numpy as np
-
-    question, loop, table = found.question, state.loop, state.table
-    times = np.full(len(table), np.nan)
-    for place, seconds in loop.measured.items():
-        times[place] = seconds
-    low, high = loop.predicted * np.exp(-loop.width), loop.predicted * np.exp(loop.width)
-    table = replace(table, seconds=loop.predicted, seconds_low=low, seconds_high=high, measured=times)
-    limit = question.constraints.seconds
-    extremes, beyond, feasible = dict(found.found.extremes), dict(found.found.beyond), found.found.feasible
-    if limit is not None:
-        best = np.where(np.isnan(times), np.inf, times)
-        extremes["seconds"] = replace(table, seconds=best).chosen([int(best.argmin())])
-        kept = np.where(np.isnan(times), table.seconds, times) <= limit
-        over = table.chosen(~kept)
-        # What breaks another limit alone was told without this one, and may break it too.
-        beyond = {"seconds": over.chosen(over.ranked(question.objectives[0])[:1])} if len(over) else {}
-        feasible = int(kept.sum()) if len(table) == feasible else feasible
-        table = table.chosen(kept)
-    objectives = tuple("measured" if name == "seconds" else name for name in question.objectives)
-    table = table.chosen(table.ranked(objectives[0]))
-    rivals = len(loop.rivals())
-    left = f"{rivals} candidates could still beat the front" if rivals > 1 else "1 candidate could still beat the front"
-    ended = "; ".join([ended or (SPENT if rivals else DONE), *([left] if rivals else [])])
-    return Answer(
-        replace(question, objectives=objectives, predictor=state.predictor),
-        replace(
-            found.found,
-            feasible=feasible,
-            candidates=table if len(table) else None,
-            extremes=extremes,
-            beyond=beyond,
-        ),
-        everything and not rivals,
-        found.seed,
-        Work(len(loop.measured), state.known, len(loop.failed), ended),
-        found.evaluating,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from archcost.accuracy.published import Point
 from archcost.errors import SpecError
 from archcost.graph import build
 from archcost.latency.prediction import Predictor
+from archcost.reports.page.found import Found
 from archcost.reports.page.results import compared, numbered, place_of, told
 from archcost.search.candidates import Candidates, joined
 from archcost.search.enumeration import COSTS, candidates_of
@@ -24,7 +25,6 @@ from archcost.search.question import Question
 from archcost.search.space import Space
 from archcost.spec.settings import settle
 
-LATENCY = "latency_ms"
 MOST = 400_000
 """Variants that a page is drawn for."""
 COLUMNS = (
@@ -39,20 +39,6 @@ COLUMNS = (
     "accuracy_high",
     "published",
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What a search wrote: its winner, all rows that it names, its limits by name; what it is called; what accuracies
-    rest on; its objectives; and the device that it predicted or measured times of."""
-
-    winner: Mapping[str, Any] | None = None
-    rows: Sequence[Mapping[str, Any]] = ()
-    limits: Mapping[str, float] = field(default_factory=dict)
-    origin: str = ""
-    statements: Sequence[str] = ()
-    objectives: Sequence[str] = ()
-    device: Mapping[str, Any] | None = None
 
 
 def front(question: Question, predictors: Sequence[Predictor], found: Found) -> dict[str, Any]:
@@ -80,30 +66,12 @@ def front(question: Question, predictors: Sequence[Predictor], found: Found) -> 
         "statements": [each.statement for each in question.accuracies],
         "columns": {name: _packed(values) for name, values in columns.items()},
         "published": [point for place in range(len(question.spaces)) for point in _points(question, place, predictors)],
-        "limits": [
-            [_column(name, found), value * 1e-3 if name == LATENCY else value] for name, value in found.limits.items()
-        ],
-        "objectives": [_objective(name, found) for name in found.objectives],
+        "limits": found.bounds(),
+        "objectives": found.aims(),
         "origin": found.origin,
         "winner": None if found.winner is None else place_of(question, table, found.winner),
         "differences": differences,
     }
-
-
-def _column(limit: str, found: Found) -> str:
-    """The column that a limit is on."""
-    if limit != LATENCY:
-        return "accuracy" if limit == "min_accuracy" else limit
-    device = found.device or {}
-    return "measured" if device.get("measured") else f"seconds:{device.get('name', '')}"
-
-
-def _objective(name: str, found: Found) -> str:
-    return (
-        name
-        if name.removeprefix("+") != "seconds"
-        else name.replace("seconds", f"seconds:{(found.device or {}).get('name', '')}")
-    )
 
 
 def axes_of(question: Question, space: Space, found: Found) -> dict[str, Sequence[Any]]:
@@ -149,13 +117,16 @@ def _listed(question: Question, found: Found) -> Candidates:
         network=np.arange(len(numbers), dtype=np.uint64),
         **{name: column(name) for name in (*COSTS, "accuracy", "accuracy_low", "accuracy_high", "published")},
         outside=np.zeros(len(numbers), bool),
-        **dict.fromkeys(("seconds", "seconds_low", "seconds_high", "measured"), unknown),
+        seconds=unknown,
+        seconds_low=unknown,
+        seconds_high=unknown,
+        measured=unknown,
     )
 
 
 def _times(question: Question, predictor: Predictor, table: Candidates) -> Any:
     """Predicted seconds of the table's networks."""
-    asked = replace(question, predictor=predictor)
+    asked = replace(question, predictors={"": predictor})
     seconds = np.full(len(table), np.nan)
     for place, space in enumerate(question.spaces):
         own = np.flatnonzero(table.space == place)

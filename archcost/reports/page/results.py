@@ -3,24 +3,23 @@ figures are those that are computed here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from archcost.errors import ArchcostError
+from archcost.reports.page.found import Found
 from archcost.search.candidates import Candidates
 from archcost.search.enumeration import COSTS
 from archcost.search.question import Question
 from archcost.search.space import Space
 from archcost.spec.settings import settle
 
-if TYPE_CHECKING:
-    from archcost.reports.page.front import Found
-
 SHOWN = 5
 """Rows that differ, of which a page says how."""
+ACCURACIES = ("accuracy", "accuracy_low", "accuracy_high")
 ALIKE = 1e-4
 """How far apart two accuracies, and as a share two times, may be: results are written to so many digits."""
 
@@ -60,26 +59,25 @@ def place_of(question: Question, table: Candidates, row: Mapping[str, Any]) -> i
 
 
 def told(question: Question, table: Candidates, columns: Mapping[str, Any], found: Found) -> dict[str, Any]:
-    """Columns with what only a search knows: measured seconds, predicted ones of a device without a profile here, and
+    """Columns with what only a search knows: measured seconds, predicted ones of devices without a profile here, and
     accuracies, in place of none."""
-    measured = np.full(len(table), np.nan)
-    predicted = np.full(len(table), np.nan)
-    accuracies = {name: np.array(columns[name], float) for name in ("accuracy", "accuracy_low", "accuracy_high")}
+    result = {name: np.array(columns[name], float) for name in ACCURACIES}
+    times: dict[str, tuple[str, Any]] = {"measured": ("measured_ms", np.full(len(table), np.nan))}
+    for device in found.devices:
+        times[device.measured_column] = device.key("measured_ms"), np.full(len(table), np.nan)
+        if device.predicted_column not in columns:
+            times[device.predicted_column] = device.key("predicted_ms"), np.full(len(table), np.nan)
     for row in found.rows:
         place = place_of(question, table, row)
         if place is None:
             continue
-        for column, name in ((measured, "measured_ms"), (predicted, "predicted_ms")):
-            if row.get(name) is not None:
-                column[place] = row[name] * 1e-3
-        for name, column in accuracies.items():
+        for key, column in times.values():
+            if row.get(key) is not None:
+                column[place] = row[key] * 1e-3
+        for name, column in result.items():
             if row.get(name) is not None and np.isnan(column[place]):
                 column[place] = row[name]
-    result = {**accuracies, "measured": measured}
-    name = f"seconds:{found.device['name']}" if found.device else ""
-    if name and name not in columns:
-        result[name] = predicted
-    return result
+    return {**result, **{name: column for name, (_, column) in times.items()}}
 
 
 def compared(question: Question, table: Candidates, columns: Mapping[str, Any], found: Found) -> list[str]:
@@ -115,9 +113,10 @@ def _different(row: Mapping[str, Any], columns: Mapping[str, Any], place: int, f
     own = float(columns["accuracy"][place])
     if row.get("accuracy") is not None and abs(row["accuracy"] - own) > ALIKE:
         yield f"accuracy {row['accuracy']:g}, here {own:g}"
-    device = found.device or {}
-    times: Sequence[float] | None = columns.get(f"seconds:{device.get('name')}")
-    if times is not None and row.get("predicted_ms") is not None and not device.get("measured"):
+    for device in found.devices:
+        told_ms, times = row.get(device.key("predicted_ms")), columns.get(device.predicted_column)
+        if device.measured or times is None or told_ms is None:
+            continue
         own = float(times[place]) * 1e3
-        if not abs(row["predicted_ms"] - own) <= ALIKE * max(own, row["predicted_ms"]):
-            yield f"predicted {row['predicted_ms']:g} ms, here {own:g} ms"
+        if not abs(told_ms - own) <= ALIKE * max(own, told_ms):
+            yield f"predicted {told_ms:g} ms on {device.name}, here {own:g} ms"

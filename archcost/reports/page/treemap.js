@@ -4,7 +4,7 @@ import { fillWith, h, s, section, select, sized, update } from "./dom.js";
 import { percent } from "./format.js";
 import { Roving } from "./roving.js";
 import { COSTS, FAMILY_NAMES, family } from "./state.js";
-import { label } from "./text.js";
+import { fitted, label } from "./text.js";
 import { tipOn } from "./tip.js";
 import { treeOf } from "./tree.js";
 
@@ -122,7 +122,8 @@ export class Treemap {
     const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
     const texts = [];
     if (width > 34 && height > 17) texts.push(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
-    if (width > 40 && height > 32) texts.push(label(share, x0 + 5, y0 + 27, width - 8, "leaf-share number"));
+    if (height > 32 && fitted(share, width - 7) === share) // a number whole, or not at all
+      texts.push(s("text", { x: x0 + 5, y: y0 + 27, class: "leaf-share number" }, share));
     if (texts.length || found.group.childElementCount > 1) found.group.replaceChildren(found.rect, ...texts);
     return found.group;
   }

@@ -30,7 +30,10 @@ export class Variants {
     for (const name of Object.keys(this.columns)) {
       if (name.startsWith("seconds:")) found[name] = { title: `Predicted time, ${name.slice(8)}`, write: seconds };
     }
-    found.measured = { title: "Measured time", write: seconds };
+    for (const name of Object.keys(this.columns)) {
+      if (name === "measured") found[name] = { title: "Measured time", write: seconds };
+      if (name.startsWith("measured:")) found[name] = { title: `Measured time, ${name.slice(9)}`, write: seconds };
+    }
     for (const name of this.data.objectives.filter((each) => each.startsWith("+"))) {
       const axis = found[name.slice(1)];
       if (axis) Object.assign(axis, { up: true, title: `${axis.title}, more is better` });

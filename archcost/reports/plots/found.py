@@ -11,7 +11,7 @@ from archcost.errors import ArchcostError, printable
 from archcost.reports.plots import cells
 from archcost.reports.plots import series as plots
 from archcost.reports.plots.cells import Columns
-from archcost.reports.plots.series import ACCURACIES, COSTS, Series
+from archcost.reports.plots.series import ACCURACIES, COSTS, SECONDS, Series
 from archcost.spec import zoo
 
 RESULT = "result.json"
@@ -64,12 +64,20 @@ def _series(spec: str, rows: Sequence[Mapping[str, Any]], file: str) -> Series:
     fill(found, columns, file)
     for part in ACCURACIES:
         found.columns[part] = cells.numbers(columns, part, len(rows), file, most=100)
-    measured, predicted = (
-        cells.numbers(columns, f"{kind}_ms", len(rows), file) * 1e-3 for kind in ("measured", "predicted")
-    )
-    found.columns["seconds"] = np.where(np.isnan(measured), predicted, measured)
-    found.measured = True if _some(measured) else False if _some(predicted) else None
+    for device in ("", *_devices(columns)):
+        measured, predicted = (
+            cells.numbers(columns, f"{kind}_ms{device}", len(rows), file) * 1e-3 for kind in ("measured", "predicted")
+        )
+        found.columns[f"{SECONDS} {device[1:]}".strip()] = np.where(np.isnan(measured), predicted, measured)
+        known = True if _some(measured) else False if _some(predicted) else None
+        found.measured = known if found.measured is None else found.measured or known
     return found
+
+
+def _devices(columns: Columns) -> list[str]:
+    """What follows the names of times where there are several devices: `_NAME`."""
+    named = [name.removeprefix("measured_ms") for name in columns if name.startswith("measured_ms_")]
+    return [each for each in named if len(each) > 1]
 
 
 def fill(found: Series, columns: Columns, file: str) -> None:
@@ -85,8 +93,10 @@ def _limits(constraints: Any) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in constraints.items() if isinstance(constraints, dict) else ():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            column = {"latency_ms": "seconds", "min_accuracy": "accuracy"}.get(str(name), str(name))
-            found[column] = value * 1e-3 if name == "latency_ms" else float(value)
+            word, _, device = str(name).partition("latency_ms")
+            timed = not word and name != word
+            column = f"{SECONDS} {device[1:]}".strip() if timed else "accuracy" if name == "min_accuracy" else str(name)
+            found[column] = value * 1e-3 if timed else float(value)
     return found
 
 

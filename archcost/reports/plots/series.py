@@ -26,16 +26,28 @@ class Axis(NamedTuple):
     unit: float
 
 
-ACCURACY = "accuracy"
-AXES = {
-    ACCURACY: Axis("accuracy", "Accuracy (%)", 1),
-    "macs": Axis("macs", "Mult-adds (millions)", 1e6),
-    "params": Axis("params", "Parameters (millions)", 1e6),
-    "latency": Axis("seconds", "latency (ms)", 1e-3),
-    "memory": Axis("peak_activation_bytes", "Peak activation memory (MiB)", 2.0**20),
-    "weights": Axis("weight_bytes", "Weights (MiB)", 2.0**20),
-}
-"""By the words of `--x` and `--y`."""
+class _Axes(dict[str, Axis]):
+    """Of several devices each has an axis of its own."""
+
+    def __missing__(self, name: str) -> Axis:
+        word, _, device = name.partition(" ")
+        if word != LATENCY or not device:
+            raise KeyError(name)
+        return Axis(f"{SECONDS} {device}", f"latency on {shortened(legible(device), LONGEST)} (ms)", 1e-3)
+
+
+ACCURACY, LATENCY, SECONDS = "accuracy", "latency", "seconds"
+AXES = _Axes(
+    {
+        ACCURACY: Axis("accuracy", "Accuracy (%)", 1),
+        "macs": Axis("macs", "Mult-adds (millions)", 1e6),
+        "params": Axis("params", "Parameters (millions)", 1e6),
+        LATENCY: Axis(SECONDS, "latency (ms)", 1e-3),
+        "memory": Axis("peak_activation_bytes", "Peak activation memory (MiB)", 2.0**20),
+        "weights": Axis("weight_bytes", "Weights (MiB)", 2.0**20),
+    }
+)
+"""By the words of `--x` and `--y`; `latency NAME` is that on one of several devices."""
 COSTS = ("macs", "params", "weight_bytes", "peak_activation_bytes")
 ACCURACIES = ("accuracy", "accuracy_low", "accuracy_high")
 """A figure with the ends of its interval."""
@@ -80,7 +92,8 @@ class Series:
     """Networks of one spec from one source.
 
     columns: name -> array of floats, all of one length, NaN where nobody knows: accuracy, accuracy_low, accuracy_high
-    (percent), alpha, height, width, COSTS, seconds. parameters: of each network, those that differ from the spec's own.
+    (percent), alpha, height, width, COSTS, seconds, or of several devices `seconds NAME`. parameters: of each network,
+    those that differ from the spec's own.
     measured: whether seconds were measured rather than predicted, None where there are none. published: whether the
     accuracies are; else they are estimates. winner: a row. limits: by column, what a search had to keep to. curves: of
     the fitted surface, at each published width; envelope: the best that it has anywhere, from the cheapest on.
@@ -201,3 +214,14 @@ def published(document: Document, known: Accuracy, dtype: str = "float32") -> Se
     found.columns["accuracy"] = np.array([point.top1 for point in known.points])
     found.notes.append(known.statement)
     return found
+
+
+def latencies(series: Sequence[Series]) -> list[str]:
+    """Of AXES, those of latency: one, or one for each of several devices, which all series have then a column of."""
+    import numpy as np
+
+    columns = dict.fromkeys(name for each in series for name in each.columns if name.startswith(f"{SECONDS} "))
+    for each in series:
+        for name in columns:
+            each.columns.setdefault(name, np.full(len(each), np.nan))
+    return [name.replace(SECONDS, LATENCY, 1) for name in columns] or [LATENCY]

@@ -131,6 +131,25 @@ def test_measured_times_keep_their_limit(browser: Any, run: Any, tmp_path: Path)
         assert opened.messages == []
 
 
+def test_several_devices_have_their_limits_each(browser: Any, run: Any, tmp_path: Path) -> None:
+    asked = ("--max-latency", "rk3399-tflite=60ms", "--max-latency", "pixel3-cpu=9ms")
+    folder = searched(run, tmp_path, "mobilenetv1", "--budget", "400M", *asked)
+    winner = json.loads((folder / "result.json").read_text())["winner"]
+    path = tmp_path / "page.html"
+    path.write_text(report(folder), encoding="utf-8")
+    with Opened(browser, path) as opened:
+        assert opened.run("() => archcostPage.page.devices.map(({ name }) => name)") == ["rk3399-tflite", "pixel3-cpu"]
+        found = opened.run(
+            f"""() => {{ const {{ variants, x, budget }} = {PART};
+                const at = variants.winner(x, "accuracy", variants.limits.find(([name]) => name === x)[1]);
+                return {{ limits: Object.fromEntries(variants.limits), macs: variants.columns.macs[at] }}; }}"""
+        )
+        limits = {"seconds:rk3399-tflite": 0.06, "seconds:pixel3-cpu": 0.009, "macs": 4e8}
+        assert found["limits"] == pytest.approx(limits)
+        assert found["macs"] == winner["macs"]
+        assert opened.messages == []
+
+
 def test_a_limit_that_nothing_here_can_be_held_against_is_said(browser: Any, run: Any, tmp_path: Path) -> None:
     folder = searched(run, tmp_path, *SEARCHES["predicted"])
     content = json.loads((folder / "result.json").read_text())

@@ -104,7 +104,9 @@ def test_workers_that_are_killed_lose_nothing(here, tmp_path):
     assert [row.status for row in rows] == [OK] * len(ALPHAS)
     # At most what ran when a worker died was begun twice.
     assert len(ALPHAS) <= len(here.measured()) <= len(ALPHAS) + 2
-    assert state["one"].state == state["two"].state == "gone" and state["one"].lost <= 1
+    assert (
+        state["one"].state == state["two"].state == "gone" and state["one"].lost <= 2
+    )  # what it was at, and what waited
 
 
 def test_what_kills_every_worker_is_given_up_and_what_waited_is_not(here, tmp_path):

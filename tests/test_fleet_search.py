@@ -5,7 +5,6 @@ import json
 import resource
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def test_workers_die_and_the_front_is_the_same(here, tmp_path, undisturbed):
     _, said = search.communicate(timeout=120)
     assert search.returncode == 0, said
     assert front(tmp_path / "out") == undisturbed
-    assert Counter(here.measured()).most_common(1)[0][1] <= 2 and len(here.measured()) <= 14 + 2
+    assert len(set(here.measured())) == 14 and len(here.measured()) <= 14 + 2  # what was begun when one died
     assert said.count(" gone\n") == 2  # in the summary
 
 
@@ -98,12 +97,8 @@ def test_what_poisons_workers_is_reported_and_not_on_the_front(here, tmp_path):
     done = here.search(*asked, "--tries", "3")
     assert done.returncode == 0, done.err
     assert "no time of mobilenetv1 at α 0.5, 128 on board: given up after 3 tries" in done.err
-    rows = list(csv.DictReader((tmp_path / "out" / "front.csv").open()))
-    assert {row["alpha"] for row in rows} == {"0.25", "0.75", "1.0"} or {row["alpha"] for row in rows} == {
-        "0.25",
-        "0.75",
-        "1",
-    }
+    rows = list(csv.DictReader(front(tmp_path / "out").splitlines()))
+    assert {float(row["alpha"]) for row in rows} == {0.25, 0.75, 1}
     assert json.loads((tmp_path / "out" / "result.json").read_text())["failed"] == 1
 
 
@@ -113,11 +108,11 @@ def test_two_devices_have_a_column_each(here, tmp_path):
     limits = ("--max-latency", "board=5ms", "--max-latency", "slow=20ms")
     done = here.search("--alpha", "0.25:1:0.25", "--resolution", "128", *limits, "--out", "out")
     assert done.returncode == 0, done.err
-    rows = list(csv.DictReader((tmp_path / "out" / "front.csv").open()))
+    rows = list(csv.DictReader(front(tmp_path / "out").splitlines()))
     assert rows
     for row in rows:
         assert 0 < float(row["measured_ms_board"]) <= 5 and 0 < float(row["measured_ms_slow"]) <= 20
-        assert float(row["measured_ms_slow"]) == pytest.approx(3 * float(row["measured_ms_board"]) - 0.256)
+        assert float(row["measured_ms_slow"]) == pytest.approx(3 * float(row["measured_ms_board"]) - 0.256, rel=1e-4)
     offers = {
         worker["name"].split("-")[0]: worker["offers"]
         for worker in json.loads((tmp_path / "out" / "result.json").read_text())["fleet"]["workers"]
@@ -168,7 +163,7 @@ def test_trainings_spread_over_slots_and_a_spec_is_sent_along(here, tmp_path):
 
 
 def test_a_training_whose_worker_dies_is_done_by_another(here, tmp_path):
-    (tmp_path / "slow.py").write_text(TRAIN.replace("sleep(0.2)", "sleep(1)"))
+    (tmp_path / "slow.py").write_text(TRAIN.replace("sleep(0.2)", "sleep(3)"))
     train = f"{sys.executable} {tmp_path / 'slow.py'} {{spec}} {{alpha}} {{resolution}}"
     for name in ("one", "two"):
         here.start_worker(name, "--train-slots", "2", "--allow", train)
@@ -180,9 +175,9 @@ def test_a_training_whose_worker_dies_is_done_by_another(here, tmp_path):
     assert search.returncode == 0, said
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["evaluated"] == 8 and result["failed"] == 0
-    time.sleep(0.2)
-    left = subprocess.run(["pgrep", "-f", str(tmp_path / "slow.py")], capture_output=True, text=True).stdout
-    assert not left.strip()  # the dead worker's trainings died with it
+    # The dead worker's trainings died with it.
+    ps = ["pgrep", "-f", f"{tmp_path / 'slow.py'} /"]
+    assert fleets.waited(lambda: subprocess.run(ps, capture_output=True).returncode == 1, 10)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from archcost.api.targets import Target
 from archcost.api.timing import Clocks, How
 from archcost.errors import ArchcostError
 from archcost.fleet.cluster import Joined
+from archcost.fleet.connection import Stopped
 from archcost.latency import folders
 from archcost.latency.measurement import OK, Measurement
 from archcost.latency.store import Store
@@ -54,7 +55,11 @@ def answered(
         cluster = None if effort.cluster is None else stack.enter_context(effort.cluster.joined(effort.warn))
         clocks, run = _clocks(question, timed, store, effort, mode, evaluate, cluster)
         effort = replace(effort, known_before=run.evaluations if run.resumed else None)
-        found = _asked(question, timed, clocks, store, effort, evaluate, cluster)
+        try:
+            found = _asked(question, timed, clocks, store, effort, evaluate, cluster)
+        except Stopped as error:
+            how = "--resume goes on from there" if effort.folder else "asking again goes on from there"
+            raise Stopped(f"{error}; what was found is in {path}, and {how}") from None
         found.fleet = None if cluster is None else cluster.state().data()
         return found
 
@@ -112,7 +117,7 @@ def _clocks(
         crew, benches = cluster.measuring(list(labels), how.task, store, known, effort.budget)
     stored = list(store.rows()) if labels else []
     rows = {labels[name]: [row for row in stored if how.measured(row, bench)] for name, bench in benches.items()}
-    ids = {labels[name]: bench.id for name, bench in benches.items()}
+    ids = {name: bench.id for name, bench in benches.items()}
     run = runs.begun(
         effort.folder,
         runs.question_data(question, ids, effort, mode, command),

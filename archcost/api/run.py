@@ -72,11 +72,10 @@ def question_data(
     question: Question, benches: Mapping[str, str], effort: Effort, mode: str, command: str | None
 ) -> dict[str, Any]:
     """All that decides what a search asks, as plain data: long texts by their hashes. How much it may spend is not
-    among it, so that more can be spent. benches: their ids, by label."""
+    among it, so that more can be spent. benches: their ids, by the devices' names."""
     from archcost import __version__
 
-    predictors = question.predictors
-    devices = {**benches, **{label: hash_of(repr(each.profile))[:16] for label, each in predictors.items()}}
+    profiles = [each.profile for each in question.predictors.values()]
     return {
         "archcost": __version__,
         "specs": {space.name: hash_of(space.document.text)[:16] for space in question.spaces},
@@ -87,14 +86,15 @@ def question_data(
         "batch": question.scale.batch,
         "dtype": question.scale.dtype,
         "inplace": question.scale.inplace,
-        "devices": devices,
+        "devices": {**benches, **{each.name: hash_of(repr(each))[:16] for each in profiles}},
         "mode": mode,
         "command": command,
         "pruner": None if command is None else effort.pruner,
         "seed": effort.seed,
         "sampler": effort.sampler,
         "trials": effort.trials,
-        "ahead": effort.measuring_ahead if benches else effort.ahead,
+        "ahead": effort.measuring_ahead if benches else None,
+        "evaluations ahead": effort.ahead if command else None,
     }
 
 

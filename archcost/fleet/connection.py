@@ -44,9 +44,10 @@ class Tls:
         if not any(given.values()):
             return None  # what Dask's own configuration says
         for name, file in given.items():
-            if file is None:
-                raise ArchcostError(f"TLS needs all of {', '.join(given)}; {name} is missing")
-            if not Path(file).is_file():
+            if None in given.values():
+                missing = ", ".join(each for each, value in given.items() if value is None)
+                raise ArchcostError(f"TLS needs all of {', '.join(given)}; {missing} is missing")
+            if not Path(str(file)).is_file():
                 raise ArchcostError(f"{name} {file}: no such file")
         roles = {
             f"tls_{role}_{part}": given[f"--tls-{part}"] for role in ("client", "worker") for part in ("cert", "key")

@@ -32,8 +32,6 @@ GRACE_SECONDS = 120.0
 TRIES = 3
 ELSEWHERE = ("timeout", "died", "lost", "busy")
 """Ways of failing that another worker may not share."""
-WAITED = "waited"
-"""What a job did whose worker died of, or with, the one before it."""
 
 
 @dataclass(eq=False)
@@ -243,8 +241,6 @@ class Fleet:
                 self.warn(f"{seat.member.name} {answer['refused']}; it gets no work")
                 self.members.refuse(seat.member, answer["refused"])
                 continue
-            if answer.get("how") == WAITED:
-                continue
             if answer.get("how") not in ELSEWHERE:
                 self._settle(errand, {**answer, "worker": seat.member.name})
                 return
@@ -284,14 +280,13 @@ class Fleet:
         try:
             await asyncio.wait({answered, gone}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if answered.done():
-                answer = answered.result()
-                lost_waiting = answer.get("how") == "lost" and not member.works_on(seat.resource, errand)
+                answer: dict[str, Any] = answered.result()
                 member.worked(seat.resource, errand, time.monotonic() - start, answer)
                 self._free(seat)
-                return {"how": WAITED} if lost_waiting else answer
+                return answer
             if gone.done():
                 answered.cancel()
-                return {"failed": "was lost", "how": "lost" if member.works_on(seat.resource, errand) else WAITED}
+                return {"failed": "was lost", "how": "lost"}
             self._later(answered, seat, errand)
             return {"failed": f"did not answer for {limit:g} s", "how": "timeout"}
         except asyncio.CancelledError:

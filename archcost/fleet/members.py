@@ -21,7 +21,7 @@ class Member:
     failed, and the ways of failing; open: jobs that it was sent, by resource, in their order.
 
     Where jobs are over quickly it is sent one more for each slot than it can work on, so that it need not wait for the
-    next to come.
+    next to come. When it dies, nobody knows which of them it was at; so what has seen a worker die goes alone.
     """
 
     address: str
@@ -41,10 +41,6 @@ class Member:
     def take(self, resource: str, job: object) -> None:
         self.open.setdefault(resource, []).append(job)
 
-    def works_on(self, resource: str, job: object) -> bool:
-        """Whether a job has begun; those after it wait."""
-        return job in self.open[resource][: self.slots[resource]]
-
     @property
     def name(self) -> str:
         return f"{self.offer.name}-{self.offer.pid}"
@@ -54,9 +50,9 @@ class Member:
 
     def worked(self, resource: str, job: object, seconds: float, answer: Mapping[str, Any]) -> None:
         """A job is over, so many seconds after it was sent."""
-        began = self.works_on(resource, job)
+        began = job in self.open[resource][: self.slots[resource]]
         self.open[resource].remove(job)
-        self.quick = seconds < QUICK_SECONDS
+        self.quick = seconds < QUICK_SECONDS and resource != TRAINING
         if began:
             self.busy_seconds += min(seconds, time.monotonic() - self._last.get(resource, 0.0))
         self._last[resource] = time.monotonic()
@@ -114,8 +110,8 @@ class Members:
 
     def seat(self, resource: str, avoid: Set[str]) -> Seat | None:
         """A free slot, of a worker not to be avoided if there is one; None where all are taken, and where such a
-        worker will have one."""
-        for seats in (self._idle[resource], self._spare[resource]):
+        worker will have one. A place to wait in is only for those who avoid nobody."""
+        for seats in (self._idle[resource], *([] if avoid else [self._spare[resource]])):
             place = next((i for i, seat in enumerate(seats) if seat.member.name not in avoid), None)
             if place is not None:
                 return seats.pop(place)
@@ -133,7 +129,7 @@ class Members:
             self._spare[resource].append(seat)
         else:
             member.spare[resource] -= 1
-        while member.quick and member.spare[resource] < member.slots[resource]:
+        while member.quick and resource != TRAINING and member.spare[resource] < member.slots[resource]:
             member.spare[resource] += 1
             self._spare[resource].append(Seat(member, resource, spare=True))
 

@@ -1,161 +1,93 @@
-"""What one worker has: devices, each in a process of its own, and places to train in."""
+"""What one worker has: devices, and places to train in, each in a process of its own."""
 
 from __future__ import annotations
 
-import json
 import queue
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from archcost.errors import ArchcostError
-from archcost.fleet.wire import Device, Request
+from archcost.fleet.child import Child, Failure
+from archcost.fleet.wire import TRAINING, Device, Request
 from archcost.latency.bench import Bench
 
-START_SECONDS = 120.0
-"""How long a device may take to be found: importing torch, and starting CUDA."""
-
-
-class Failure(Exception):
-    """Why there is no measurement. how: timeout, died, busy, error."""
-
-    def __init__(self, how: str, said: str) -> None:
-        super().__init__(said)
-        self.how = how
-
-
-class Probe:
-    """A device, measured by a process that is started when it is needed and killed when it hangs."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self._process: subprocess.Popen[str] | None = None
-        self._lines: queue.Queue[str | None] = queue.Queue()
-
-    def start(self) -> Bench:
-        """Raises ArchcostError where the device is not there."""
-        self.stop()
-        command = [sys.executable, "-m", "archcost.fleet.probe", self.device]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
-        )
-        self._lines = queue.Queue()
-        threading.Thread(target=_read, args=(self._process, self._lines), daemon=True).start()
-        try:
-            told = self._next(START_SECONDS)
-        except Failure as failure:
-            raise ArchcostError(f"the device {self.device} cannot be used: {failure}") from None
-        if "error" in told:
-            self.stop()
-            raise ArchcostError(told["error"])
-        return Bench(**told["bench"])
-
-    def measure(self, text: str, seconds: float) -> dict[str, Any]:
-        """The answer to a job; waits as long again for a device that others use. Raises Failure."""
-        if self._process is None or self._process.poll() is not None:
-            self.start()
-        assert self._process is not None and self._process.stdin is not None
-        try:
-            self._process.stdin.write(text + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise self._died() from None
-        found = self._next(seconds, "busy")
-        return self._next(seconds) if "started" in found else found
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            self._process = None
-
-    def _next(self, seconds: float, how: str = "timeout") -> dict[str, Any]:
-        try:
-            line = self._lines.get(timeout=seconds)
-        except queue.Empty:
-            self.stop()
-            said = f"not done after {seconds:g} s"
-            if how == "busy":
-                said = f"another program has kept {self.device} for {seconds:g} s"
-            raise Failure(how, said) from None
-        if line is None:
-            raise self._died()
-        told: dict[str, Any] = json.loads(line)
-        return told
-
-    def _died(self) -> Failure:
-        assert self._process is not None
-        code = self._process.wait()
-        self.stop()
-        said = f"exit code {code}" if code >= 0 else f"ended by {signal.Signals(-code).name}"
-        return Failure("died", f"the process that measured: {said}")
-
-
-def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            lines.put(line)
-    except ValueError:  # closed meanwhile
-        pass
-    lines.put(None)
+GRACE_SECONDS = 30.0
+"""Beyond its own limit, how long a command may take to be ended."""
 
 
 @dataclass(eq=False)
 class Slots:
-    """The devices of a worker by id, and how many commands it may run at once."""
+    """commands: that may be run; devices: by which searches know them."""
 
     commands: tuple[str, ...] = ()
-    train_slots: int = 0
     devices: list[Device] = field(default_factory=list)
-    _probes: dict[str, queue.Queue[Probe]] = field(default_factory=dict)
-    _all: list[Probe] = field(default_factory=list)
+    train_slots: int = 0
+    _free: dict[str, queue.Queue[Child]] = field(default_factory=dict)
+    _all: list[Child] = field(default_factory=list)
 
     def add(self, device: str, name: str | None) -> Device:
         """A device of this machine. name: what else searches may call it. Raises ArchcostError."""
-        probe = Probe(device)
-        self._all.append(probe)
-        bench = probe.start()
+        child = Child("probe", device)
+        bench = Bench(**self._started(child)["bench"])
+        self._free.setdefault(bench.id, queue.Queue()).put(child)
         found = Device(tuple(dict.fromkeys([*names(bench), *([name] if name else [])])), bench)
-        self._probes.setdefault(bench.id, queue.Queue()).put(probe)
         self.devices.append(found)
         return found
 
+    def add_training(self) -> None:
+        """A place for one command at a time."""
+        child = Child("trainer")
+        self._started(child)
+        self._free.setdefault(TRAINING, queue.Queue()).put(child)
+        self.train_slots += 1
+
     def close(self) -> None:
-        for probe in self._all:
-            probe.stop()
+        for child in self._all:
+            child.stop()
 
     def measure(self, request: Request) -> dict[str, Any]:
-        """A measurement's cells, or why there is none."""
+        """A measurement's cells, or why there is none; waits for the device as long as it may then measure."""
+
+        def asked(child: Child) -> dict[str, Any]:
+            found = child.next(request.limit_seconds, "busy")
+            return child.next(request.limit_seconds) if "started" in found else found
+
+        return self._done(request, request.slot, asked)
+
+    def evaluate(self, request: Request) -> dict[str, Any]:
+        """What came of a command, which keeps to its limits itself; or why nobody knows."""
+        return self._done(request, TRAINING, lambda child: child.next(request.limit_seconds + GRACE_SECONDS))
+
+    def _started(self, child: Child) -> dict[str, Any]:
+        self._all.append(child)
+        return child.start()
+
+    def _done(self, request: Request, slot: str, asked: Any) -> dict[str, Any]:
         try:
-            with self._taken(request.slot, request.limit_seconds) as probe:
-                return probe.measure(request.text_of(), request.limit_seconds)
+            with self._taken(slot, request.limit_seconds) as child:
+                child.tell(request)
+                found: dict[str, Any] = asked(child)
+                return found
         except Failure as failure:
             return {"failed": str(failure), "how": failure.how}
         except ArchcostError as error:  # it did not start again
             return {"failed": str(error), "how": "died"}
 
     @contextmanager
-    def _taken(self, slot: str, seconds: float) -> Iterator[Probe]:
-        if slot not in self._probes:
-            raise Failure("error", "this worker has no such device")
+    def _taken(self, slot: str, seconds: float) -> Iterator[Child]:
+        if slot not in self._free:
+            raise Failure("error", "this worker has no such slot")
         try:
-            probe = self._probes[slot].get(timeout=seconds)
+            child = self._free[slot].get(timeout=seconds)
         except queue.Empty:
-            raise Failure("busy", f"another job has kept the device for {seconds:g} s") from None
+            raise Failure("busy", f"other jobs have kept all slots for {seconds:g} s") from None
         try:
-            yield probe
+            yield child
         finally:
-            self._probes[slot].put(probe)
+            self._free[slot].put(child)
 
 
 def names(bench: Bench) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any
 from archcost.errors import ArchcostError
 from archcost.fleet import guard, jobs
 from archcost.fleet.connection import Stopped, Tls, address_of, listening, need_dask, reach
-from archcost.fleet.evaluations import evaluation
 from archcost.fleet.slots import Slots
 from archcost.fleet.wire import EVALUATE, MEASURE, METRIC, TRAINING, VERSION, Offer, Request
 
@@ -46,10 +45,12 @@ def serve(wanted: Wanted, say: Callable[[str], None]) -> None:
         raise ArchcostError("name the command that may run in the training slots: --allow 'python train.py {spec}'")
     address = address_of(wanted.cluster)
     where, security = listening(address, wanted.listen), wanted.tls.security()
-    slots = Slots(tuple(wanted.commands), wanted.train_slots)
+    slots = Slots(tuple(wanted.commands))
     try:
         for device in wanted.devices:
             say(_introduced(slots.add(device, wanted.name)))
+        for _ in range(wanted.train_slots):
+            slots.add_training()
         guard.install()
         jobs.answering.append(lambda request: answer(slots, request))
         asyncio.run(_serve(address, where, security, slots, wanted, say))
@@ -67,7 +68,7 @@ def answer(slots: Slots, request: Request) -> dict[str, Any]:
     if request.what == EVALUATE:
         if request.command not in slots.commands:
             return {"refused": f"was not started with --allow {request.command!r}"}
-        return evaluation(request)
+        return slots.evaluate(request)
     return {"refused": f"knows no job `{request.what}`"}
 
 

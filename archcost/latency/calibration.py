@@ -11,7 +11,7 @@ from archcost.dims import taken
 from archcost.latency import correction as corrections
 from archcost.latency.correction import Correction
 from archcost.latency.evidence import FEWEST, Evidence
-from archcost.latency.fit import FIXED, GENERIC, Form, fit
+from archcost.latency.fit import FIXED, GENERIC, Form, fit, solution
 from archcost.latency.formula import Rates, kernel_time
 from archcost.latency.kernels import MULTIPLYING
 from archcost.latency.profile import Fit, HeldOut
@@ -172,20 +172,22 @@ def _held_out(evidence: Evidence, candidate: _Candidate, folds: list[Any] | None
         folds = np.array_split(order, count if count <= 4 * FOLDS else FOLDS)
     errors = np.full(count, np.nan)
     samples = evidence.samples[candidate.fusion]
+    near = solution(candidate.form, samples, evidence.seconds)
     for fold in folds:
         rest = np.setdiff1d(np.arange(count), fold)
-        rates, correction = _model(evidence, candidate, rest)
+        rates, correction = _model(evidence, candidate, rest, near)
         errors[fold] = np.log(evidence.seconds[fold] / samples.chosen(fold).seconds(rates, correction))
     return errors
 
 
-def _model(evidence: Evidence, candidate: _Candidate, rows: Any) -> tuple[Rates, Correction | None]:
-    """Rates from some of the rows, and the correction where they hold enough single kernels."""
+def _model(evidence: Evidence, candidate: _Candidate, rows: Any, near: Any = None) -> tuple[Rates, Correction | None]:
+    """Rates from some of the rows, and the correction where they hold enough single kernels. near: the solution for
+    all."""
     import numpy as np
 
     samples: Samples = evidence.samples[candidate.fusion].chosen(rows)
     seconds = evidence.seconds[rows]
-    rates = fit(candidate.form, samples, seconds)
+    rates = candidate.form.rates(solution(candidate.form, samples, seconds, near=near), samples.element_bytes)
     if not candidate.form.parallel or (~samples.whole).sum() < corrections.FEWEST:
         return rates, None
     values: dict[str, list[Any]] = {name: [] for name in corrections.FEATURES}

@@ -146,6 +146,13 @@ HOST = Form(
 
 def fit(form: Form, samples: Samples, measured: Any, weights: Any = None, steps: int = 60) -> Rates:
     """The most probable rates given measured seconds, one for each sample; weights: how much each one counts."""
+    return form.rates(solution(form, samples, measured, weights, steps), samples.element_bytes)
+
+
+def solution(
+    form: Form, samples: Samples, measured: Any, weights: Any = None, steps: int = 60, near: Any = None
+) -> Any:
+    """The same as logarithms, as `Form.rates` takes them. near: the solution for most of these samples, to begin at."""
     import numpy as np
 
     target = np.log(np.asarray(measured, float))
@@ -156,10 +163,11 @@ def fit(form: Form, samples: Samples, measured: Any, weights: Any = None, steps:
     def predicted(logs: Any) -> Any:
         return np.log(samples.seconds(form.rates(logs, samples.element_bytes)))
 
-    start = mean.copy()
-    start[0] = np.median(predicted(mean) - target)
-    logs = _minimum(predicted, start, target, mean, 1 / spread**2, share, form.noise, steps)
-    return form.rates(logs, samples.element_bytes)
+    start = near
+    if near is None:
+        start = mean.copy()
+        start[0] = np.median(predicted(mean) - target)
+    return _minimum(predicted, start, target, mean, 1 / spread**2, share, form.noise, steps)
 
 
 def _minimum(

@@ -54,7 +54,8 @@ def added(seconds: Any, value: Any, reference: tuple[float, float], more_seconds
     def under(at: Any) -> Any:
         place = np.searchsorted(edges, at, "right")
         start = np.maximum(place - 1, 0)
-        return np.where(place > 0, covered[start] + heights[place] * (at - edges[start]), 0.0)
+        found: Any = covered[start] + heights[place] * (at - np.minimum(edges[start], at))
+        return found
 
     height = more_value - reference[1]
     end = np.minimum(edges[np.searchsorted(heights[1:], height, "left")], reference[0])

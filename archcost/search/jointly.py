@@ -99,10 +99,11 @@ class Jointly:
             return self._single.rivals()
         loops = list(self.loops.values())
         value = loops[0].value
-        open_ = np.logical_and.reduce([loop.untold() for loop in loops])
-        open_[list(self.failed)] = False
-        for loop in loops:
-            if loop.limit is not None and loop.measured:
+        measured = self.measured
+        open_ = np.ones(len(value), bool)
+        open_[[*measured, *self.failed, *self.open]] = False
+        for loop in loops if measured else ():
+            if loop.limit is not None:
                 open_ &= loop.low <= loop.limit
         low = np.stack([*(loop.low for loop in loops), *self.known], axis=1)
         seconds = np.stack([*(loop.seconds for loop in loops), *self.known], axis=1)

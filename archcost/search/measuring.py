@@ -131,28 +131,22 @@ class Measuring:
         """Unmeasured candidates whose time, at the better end of its interval, would put them on the front."""
         import numpy as np
 
-        low = self.low
-        open_ = self.untold()
+        low, done = self.low, self._done
+        open_ = np.ones(len(self.value), bool)
+        open_[done] = False
+        open_[list(self.failed)] = False
         if self.limit is not None and self.measured:  # before, nobody knows how fast the device is
             open_ &= low <= self.limit
-        done = self._done
         open_ &= ~beaten(self.seconds[done], self.value[done], low, self.value)
         found = np.flatnonzero(open_)
         return found if len(found) <= MOST else found[layers(self.seconds[found], -self.value[found], MOST)]
 
-    def untold(self) -> Any:
-        """Of which candidates nobody was asked for a time; a mask."""
-        import numpy as np
-
-        found = np.ones(len(self.value), bool)
-        found[self._done] = False
-        found[list(self.failed)] = False
-        return found
-
     @property
     def low(self) -> Floats:
-        """Seconds at the better end of their interval."""
-        return self.seconds * math.exp(-self.width)
+        """Seconds, those that are predicted at the better end of their interval."""
+        found = self.seconds * math.exp(-self.width)
+        found[list(self.measured)] = list(self.measured.values())
+        return found
 
     @property
     def _done(self) -> Any:

@@ -36,7 +36,7 @@ MEASUREMENTS = 30
 MOST_NEW = 1000
 """Candidates that are taken in at once where a space is too large to weigh every one from the beginning."""
 SHARE = 4
-"""With so many candidates under way, each so many-th of them makes a new fit."""
+"""Of the candidates under way, after each so many-th part there is a new fit."""
 DONE = "no candidate that was not measured could still beat the front, at 80 % confidence"
 SPENT, LATE, INTERRUPTED = "all measurements are spent", "the time for measuring is spent", "interrupted"
 
@@ -97,7 +97,7 @@ class _Round:
                 FORMS[device.kind],
                 {place: seconds for place, seconds in own.items() if seconds is not None},
                 {place for place, seconds in own.items() if seconds is None},
-                every=max(1, self.ahead // SHARE),
+                every=max(self.ahead // SHARE, len(labels)),
             )
         self.loop = Jointly(loops, [self.table.column(name) for name in self._predicted()], most, failed)
         for place in out:

@@ -75,16 +75,10 @@ def report(
     values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
     subjects = [_subject(place, each, question, asked.found, values) for place, each in enumerate(shown)]
     title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
-    winner = asked.found.winner
     data = {
         "version": _version(),
         "title": title,
-        "start": {
-            "active": [each.entry.spec for each in shown].index(winner["spec"]) if winner else 0,
-            "convention": None if convention is None else conventions.find(convention).name,
-            "batch": scale["batch"],
-            "dtype": scale["dtype"],
-        },
+        "start": _start(shown, asked.found, scale, convention),
         "inplace": scale["inplace"],
         "dtypes": DTYPES,
         "conventions": networks.counters(),
@@ -93,6 +87,17 @@ def report(
         "front": drawn,
     }
     return html(data, title)
+
+
+def _start(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], convention: str | None) -> dict[str, Any]:
+    """What a page begins with: of a search's, the spec of its winner."""
+    specs = [each.entry.spec for each in shown]
+    return {
+        "active": specs.index(found.winner["spec"]) if found.winner else 0,
+        "convention": None if convention is None else conventions.find(convention).name,
+        "batch": scale["batch"],
+        "dtype": scale["dtype"],
+    }
 
 
 def _timed(

@@ -43,6 +43,11 @@ def best(opened: Opened) -> dict[str, Any]:
     return row
 
 
+def across(opened: Opened, axis: str) -> None:
+    """Sets the front's axis across, along which the budget is."""
+    opened.run(f"(x) => {PART}.axes({{ x }})", axis)
+
+
 def into_view(opened: Opened) -> None:
     opened.page.locator("#front").scroll_into_view_if_needed()
     opened.run("() => document.getElementById('front').scrollIntoView({ behavior: 'instant' })")
@@ -61,6 +66,7 @@ def test_it_begins_at_the_search_s_winner(browser: Any, page: Path, found: Path)
 
 def test_under_each_budget_wins_what_a_search_finds(browser: Any, page: Path) -> None:
     with Opened(browser, page) as opened:
+        across(opened, "macs")
         for budget in (15e6, 30e6, 61e6, 100e6, 150e6, 222e6, 300e6, 500e6):
             asked = {"max_latency": 9e-3, "device": "pixel3-cpu"}
             search = archcost.find(["mobilenetv1", "mobilenetv2"], budget=budget, **SPACE, **asked)  # type: ignore[arg-type]
@@ -78,6 +84,7 @@ def test_the_front_is_the_search_s(browser: Any, page: Path) -> None:
     rows = archcost.find(["mobilenetv1", "mobilenetv2"], budget=1e9, **SPACE).front  # type: ignore[arg-type]
     wanted = {(row["spec"], row["alpha"], row["resolution"][0]) for row in rows}
     with Opened(browser, page) as opened:
+        across(opened, "macs")
         places = opened.run(
             f"""() => {{ const {{ variants, edge }} = {PART};
                 return edge.map((at) => variants.settings(at)).map(({{ spec, found }}) =>
@@ -88,6 +95,7 @@ def test_the_front_is_the_search_s(browser: Any, page: Path) -> None:
 
 def test_dragging_the_budget(browser: Any, page: Path) -> None:
     with Opened(browser, page) as opened:
+        across(opened, "macs")
         into_view(opened)
         knob = opened.page.locator(".budget-knob").bounding_box()
         before, text = best(opened), opened.page.inner_text("#winner-name")

@@ -166,6 +166,7 @@ def test_the_front_keeps_to_the_batch_and_number_type_of_its_search(best: Opened
 
 def test_budgets_are_kept_and_reach_the_limit_that_was_asked_for(best: Opened) -> None:
     page = best.page
+    page.select_option("#front select >> nth=0", label="Multiply-adds")
     page.focus("#budget")
     page.keyboard.press("PageDown")
     dragged = best.run(f"() => {FRONT}.budget")

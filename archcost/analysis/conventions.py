@@ -30,7 +30,7 @@ UNITS = ("mac", "flop")
 @dataclass(frozen=True, slots=True)
 class Rule:
     """terms: name -> coefficient; where: what the operator's fields must be for it to hold, and `square` (its kernel is
-    one number), `after` (see `_before`) and `does` (see doing.py)."""
+    one number), `after` (see `before`) and `does` (see doing.py)."""
 
     terms: Mapping[str, int]
     where: Mapping[str, str]
@@ -117,7 +117,7 @@ def _check_bound(amounts: Iterable[Amount]) -> None:
 def _holds(where: Mapping[str, str], layer: Layer, network: Network) -> bool:
     def said(name: str) -> str:
         if name == "after":
-            return _before(layer, network)
+            return before(layer, network)
         if name == "does":
             return does(getattr(layer.op, "operator", ""))
         value = _square(layer.op) if name == "square" else getattr(layer.op, name, None)
@@ -132,16 +132,16 @@ def _square(op: Any) -> bool:
     return rows is columns or (isinstance(rows, int) and isinstance(columns, int) and rows == columns)
 
 
-def _before(layer: Layer, network: Network) -> str:
+def before(layer: Layer, network: Network) -> str:
     """Whether a convolution stands before, read by this layer alone: `conv`, `biased_conv` with a bias; else `other`.
 
     That is where an exporter folds a batch norm into the convolution.
     """
     source = layer.inputs[0]
-    before = network.named.get(source)
-    if before is None or network.readers[source] != 1 or before.kind not in ("conv", "depthwise", "pointwise"):
+    found = network.named.get(source)
+    if found is None or network.readers[source] != 1 or found.kind not in ("conv", "depthwise", "pointwise"):
         return "other"
-    return "biased_conv" if getattr(before.op, "bias", False) else "conv"
+    return "biased_conv" if getattr(found.op, "bias", False) else "conv"
 
 
 @cache

@@ -113,17 +113,17 @@ def parts(document: Document, settings: Settings) -> list[Part]:
     if 0 in shape:
         raise ArchcostError("a batch without a single model")
     found: list[Part] = []
-    waiting: list[Any] = [None]
+    waiting: list[tuple[Any, Network | None]] = [(None, None)]
     while waiting:
-        chosen = waiting.pop(0)
+        chosen, known = waiting.pop(0)
         rows = settings if chosen is None else flat(settings, shape, chosen)
         try:
-            found.append(_part(document, rows, shape, chosen))
+            found.append(_part(document, rows, shape, chosen, known or _corner(document, rows)))
         except _Divided as divided:
-            waiting += divided.into
+            waiting += [(each, divided.known) for each in divided.into]
         except OverflowError:
             said = "these settings need numbers of more than 64 bits; analyse them one model at a time"
-            raise ArchcostError(f"{document.name}: {said}") from None
+            raise TooLarge(f"{document.name}: {said}") from None
     if all(part.network is None or bool(np.all(part.network.infeasible)) for part in found):
         if found[0].error is not None:
             raise found[0].error
@@ -131,23 +131,28 @@ def parts(document: Document, settings: Settings) -> list[Part]:
     return sorted(found, key=lambda part: part.network is None)
 
 
-class _Divided(Exception):
-    """Rows whose structure differs."""
+class TooLarge(ArchcostError):
+    """Numbers beyond what is there to hold them."""
 
-    def __init__(self, into: list[Indices]) -> None:
+
+class _Divided(Exception):
+    """Rows whose structure differs. known: the sizes that α scales in them, where a corner told."""
+
+    def __init__(self, into: list[Indices], known: Network | None) -> None:
         super().__init__()
         self.into = into
+        self.known = known
 
 
-def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen: Any) -> Part:
+def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen: Any, known: Network | None) -> Part:
+    """known: a network that tells which sizes α scales, or more of them than there are."""
     import numpy as np
 
-    known = _corner(document, settings)
     while True:
         reduced, grid, index = distinct(document, settings, known)
         if index is None and grid[0] > CHUNK and len(grid) == 1:
             rows = np.arange(grid[0]) if chosen is None else chosen
-            raise _Divided([rows[start : start + CHUNK] for start in range(0, grid[0], CHUNK)])
+            raise _Divided([rows[start : start + CHUNK] for start in range(0, grid[0], CHUNK)], known)
         try:
             network = build(document, reduced)
             seen: Network | Varies = network
@@ -164,11 +169,11 @@ def _part(document: Document, settings: Settings, shape: tuple[int, ...], chosen
         known.widths |= seen.widths
         known.alpha_read |= seen.alpha_read
     if isinstance(seen, Varies):
-        raise _divided(seen, grid, index, chosen)
+        raise _Divided(_rows(seen, grid, index, chosen), known)
     return Part(_bounded(network), Rows(shape, chosen, grid, index))
 
 
-def _divided(varies: Varies, grid: tuple[int, ...], index: Any, chosen: Any) -> _Divided:
+def _rows(varies: Varies, grid: tuple[int, ...], index: Any, chosen: Any) -> list[Indices]:
     """The rows, by the value that decides their structure."""
     import numpy as np
 
@@ -177,7 +182,7 @@ def _divided(varies: Varies, grid: tuple[int, ...], index: Any, chosen: Any) -> 
         keys = [key.take(index) for key in keys]
     classes, representatives = classes_of(keys[0] if len(keys) == 1 else paired(keys))
     rows = np.arange(classes.size) if chosen is None else chosen
-    return _Divided([rows[classes == i] for i in range(len(representatives))])
+    return [rows[classes == i] for i in range(len(representatives))]
 
 
 def _row(settings: Settings, index: int) -> Settings:

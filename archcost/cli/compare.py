@@ -18,14 +18,15 @@ from archcost.errors import ArchcostError
 def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **asked: Any) -> None:
     """Several networks on one page. Side by side: totals, memory over the schedule, the roofline, costs by kind
     of layer, and the variants of all on one front. The treemap, the graph and the table of layers are of the one
-    in view, which a click on its name chooses.
+    in view, which a click on its name chooses. Of a search's folder it takes the winner.
 
     \b
     archcost compare mobilenetv1 mobilenetv2 mobilenetv3_large -o mobilenets.html
     archcost compare resnet50 resnet50_v1_5 --device nvidia-t4 -o resnets.html
     """
     from archcost.api import report
+    from archcost.cli.measuring import warn
 
     if len(specs) < 2:
         raise ArchcostError("a comparison takes two networks or more; for one there is `archcost report`")
-    deliver(report(specs, device=devices, **asked), output)
+    deliver(report(specs, device=devices, warn=warn, **asked), output)

@@ -141,8 +141,9 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Batch, dtype, and whether layers work in place."""
+def memory_options(command: Callable[..., Any], dtype: str | None = "float32") -> Callable[..., Any]:
+    """Batch, dtype, and whether layers work in place. dtype: without the option; None for what devices have."""
+    told = "" if dtype else "  [default: float32, or what most of the devices have]"
     for option in (
         click.option(
             "--inplace/--no-inplace",
@@ -152,10 +153,10 @@ def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--dtype",
-            default="float32",
+            default=dtype,
             type=Dtype(),
-            show_default=True,
-            help="Of weights and activations.",
+            show_default=dtype is not None,
+            help=f"Of weights and activations.{told}",
         ),
         click.option(
             "--batch", default=1, type=int, show_default=True, help="Samples at once; it scales bytes and activations."
@@ -184,7 +185,7 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("-o", "--output", required=True, metavar="FILE", help="The page, an HTML file."),
         convention_option,
-        memory_options,
+        functools.partial(memory_options, dtype=None),
         click.option("--resolution", metavar="RANGE", help="The sizes that the page holds: 128:224:16."),
         click.option("--alpha", metavar="RANGE", help="The widths that the page holds.  [default: 0.05:2:0.01]"),
         mode_option,

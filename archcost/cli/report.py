@@ -19,7 +19,8 @@ def command(spec: str, output: str, devices: tuple[str, ...], **asked: Any) -> N
 
     It opens in any browser, makes no request, and holds a table of every figure at every position of its
     knobs, so that what it shows is what `archcost analyze` says, to the unit. Of a search's folder (`archcost
-    search --out DIR`) it shows every variant, the front, and which wins under a budget that you drag.
+    search --out DIR`) it shows every variant, the front, and which wins under a budget that you drag, at that search's
+    batch, dtype and device; figures of the result that are others here are named on standard error.
 
     \b
     archcost report mobilenetv1 -o mobilenetv1.html
@@ -28,5 +29,6 @@ def command(spec: str, output: str, devices: tuple[str, ...], **asked: Any) -> N
     archcost report mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224:1 -o fine.html
     """
     from archcost.api import report
+    from archcost.cli.measuring import warn
 
-    deliver(report(spec, device=devices, **asked), output)
+    deliver(report(spec, device=devices, warn=warn, **asked), output)

@@ -84,6 +84,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "objectives": list(question.objectives),
         "batch": question.scale.batch,
         "dtype": question.scale.dtype,
+        "inplace": question.scale.inplace,
         "seed": answer.seed,
         "versions": _versions(),
         **_devices(answer),
@@ -106,6 +107,7 @@ def data(answer: Answer, top: int | None = None) -> dict[str, Any]:
         "front": rows(answer.front),
         "equals": rows(answer.equals[:EQUALS]),
         "equals_count": len(answer.equals),
+        "timed": [row(question, table, place) for place in _timed(answer)],
         "published": [_published(point, cost) for point, cost in alternatives(question)],
         **({} if answer.fleet is None else {"fleet": answer.fleet}),
     }
@@ -132,6 +134,16 @@ def figures(answer: Answer) -> dict[str, Any]:
         if measured == measured:
             found[named("seconds", device)] = measured
     return found
+
+
+def _timed(answer: Answer) -> list[int]:
+    """Places of the candidates that were measured, on whatever device, but for those on the front."""
+    import numpy as np
+
+    table, devices = answer.candidates, answer.question.devices
+    known = [name for device in devices if (name := named("measured", device)) == "measured" or name in table.more]
+    timed = np.any([~np.isnan(table.column(name)) for name in known], axis=0) if known else np.zeros(len(table), bool)
+    return [int(at) for at in np.flatnonzero(timed) if at not in {answer.winner, *answer.front}]
 
 
 def _versions() -> dict[str, str]:

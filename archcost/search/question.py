@@ -75,12 +75,22 @@ class Question:
             "published": flat(known.published),
             "outside": flat(known.outside),
         }
+        return {**found, **self.times(place, settings, shape)}
+
+    def times(self, place: int, settings: Settings, shape: tuple[int, int]) -> dict[str, Any]:
+        """The columns of time alone, device by device."""
+        found: dict[str, Any] = {}
         for device, predictor in self.predictors.items():
-            found |= self._times(predictor, device, place, settings, flat)
+            found |= self._times(predictor, device, place, settings, shape)
         return found
 
-    def _times(self, predictor: Predictor, device: str, place: int, settings: Settings, flat: Any) -> dict[str, Any]:
+    def _times(
+        self, predictor: Predictor, device: str, place: int, settings: Settings, shape: tuple[int, int]
+    ) -> dict[str, Any]:
         import numpy as np
+
+        def flat(values: Any) -> Any:
+            return np.broadcast_to(values, shape).ravel()
 
         document = self.spaces[place].document
         try:

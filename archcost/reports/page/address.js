@@ -60,8 +60,7 @@ export class Address {
     const batch = Number(said.get("batch"));
     if (Number.isInteger(batch) && batch >= 1 && batch <= state.largestBatch) change.batch = batch;
     if (said.get("dtype") in state.data.dtypes) change.dtype = said.get("dtype");
-    const own = state.network.holds(parameters) ? { alpha, resolution, parameters } : { alpha, resolution };
-    state.set({ ...change, active: state.active, knobs: state.turned(own) });
+    state.set({ ...change, active: state.active, knobs: state.turned({ alpha, resolution, parameters }) });
   }
 
   // Draws all that stands above a section, so that it stays where it is, and goes there.

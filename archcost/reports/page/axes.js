@@ -7,6 +7,18 @@ import { terse } from "./format.js";
 export const linear = (domain, range) => d3.scaleLinear().domain(domain).range(range);
 export const logarithmic = (domain, range) => d3.scaleLog().domain(domain).range(range);
 
+// A scale over values from `low` to `high`, with room on both sides: logarithmic, unless it is to be straight or has
+// values from 0 down.
+export function spanning(low, high, range, straight) {
+  if (!straight && low > 0) return logarithmic([low * 0.93, high * 1.07], range);
+  const margin = (high - low) * 0.06 || 1;
+  return Object.assign(linear([low - margin, high + margin], range), { straight: true });
+}
+
+export function ticksOf(scale, most, binary) {
+  return scale.straight ? scale.ticks(most) : logTicks(scale, most, binary);
+}
+
 export function leftAxis(y, right, left, ticks, text) {
   return s(
     "g",

@@ -45,14 +45,14 @@ export class Budget {
       handle.addEventListener(end, () => ((this.held = false), setTimeout(() => (front.dragging = false))));
     handle.addEventListener("keydown", (event) => {
       const [low, high] = front.range;
-      const step = (high / low) ** 0.01;
+      const moved = (steps) => front.sx.invert(front.sx(front.budget) + (steps * (front.sx(high) - front.sx(low))) / 100);
       const moves = {
-        ArrowRight: front.budget * step,
-        ArrowUp: front.budget * step,
-        ArrowLeft: front.budget / step,
-        ArrowDown: front.budget / step,
-        PageUp: front.budget * step ** 10,
-        PageDown: front.budget / step ** 10,
+        ArrowRight: moved(1),
+        ArrowUp: moved(1),
+        ArrowLeft: moved(-1),
+        ArrowDown: moved(-1),
+        PageUp: moved(10),
+        PageDown: moved(-10),
         Home: low,
         End: high,
       };

@@ -53,7 +53,8 @@ export function csvOf(state) {
     "share",
     "formula",
   ];
-  if (now.counted) names.push("counted");
+  const convention = now.counted && state.data.conventions[state.convention];
+  if (convention) names.push("counted", "convention", "unit");
   if (device) names.push("predicted_ms", "bound");
   const rows = now.layers.map((layer) => {
     const cells = [
@@ -75,7 +76,7 @@ export function csvOf(state) {
       layer.share,
       network.formula(layer),
     ];
-    if (now.counted) cells.push(layer.counted ?? "");
+    if (convention) cells.push(layer.counted ?? "", convention.name, convention.unit);
     if (device) cells.push(layer.seconds === null ? "" : layer.seconds * 1e3, layer.bound);
     return cells.map(cell).join(",");
   });

@@ -92,7 +92,7 @@ export class Compare {
             "aria-pressed": String(i === state.active),
             onclick: () => state.set({ active: i, selected: null }),
           },
-          network.spec,
+          network.label,
         ),
         h(
           "span",

@@ -20,6 +20,18 @@ export const s = (tag, attributes, ...children) => built(document.createElementN
 export const byId = (id) => document.getElementById(id);
 
 // A drawing's own pixels; it keeps their proportions at every width, on paper too.
+// Sets the attributes of an element that are others than before.
+export function update(element, attributes) {
+  for (const [name, value] of Object.entries(attributes))
+    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
+// Makes these the children of an element, unless they are already.
+export function fillWith(element, children) {
+  const same = children.length === element.childNodes.length;
+  if (!same || children.some((child, i) => child !== element.childNodes[i])) element.replaceChildren(...children);
+}
+
 export function sized(svg, width, height) {
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
 }

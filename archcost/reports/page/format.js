@@ -87,7 +87,7 @@ export const square = (size) => (size[0] === size[1] ? String(size[0]) : `${size
 
 // A setting as the command line takes it.
 export function plain(value) {
-  return typeof value === "number" ? String(+value.toPrecision(12)) : String(value);
+  return String(value);
 }
 
 export function quoted(text) {

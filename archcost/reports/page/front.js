@@ -1,12 +1,12 @@
 // Accuracy against cost: every variant, the front, what is published, and a budget that can be dragged.
 
-import { bottomAxis, leftAxis, linear, logTicks, logarithmic } from "./axes.js";
+import { bottomAxis, leftAxis, spanning, ticksOf } from "./axes.js";
 import { Budget, EDGE } from "./budget.js";
 import { paintCloud, shapeOf } from "./cloud.js";
 import { h, s, say, section, select, sized } from "./dom.js";
-import { count, many } from "./format.js";
+import { count } from "./format.js";
 import { hideTip, leaveTip, showTip } from "./tip.js";
-import { Variants } from "./variants.js";
+import { leadOf } from "./lead.js";
 import { Walker } from "./walker.js";
 import { Winner } from "./winner.js";
 
@@ -19,21 +19,13 @@ const colour = (space) => `var(--space-${space % 6})`;
 export class Front {
   constructor(state) {
     this.state = state;
-    this.variants = new Variants(state);
+    this.variants = state.variants;
     const names = Object.keys(this.variants.axes);
     const options = names.map((name) => [name, this.variants.axes[name].title]);
-    this.y =
-      this.variants.known("accuracy") >= FEWEST || state.data.front.origin ? "accuracy" : "peak_activation_bytes";
-    if (!names.includes(this.y)) this.y = "peak_activation_bytes";
-    this.x =
-      this.variants.limits.map(([name]) => name).find((name) => name !== this.y && names.includes(name)) ?? "macs";
+    const rated = this.variants.known("accuracy") >= FEWEST || (state.data.front.origin && names.includes("accuracy"));
+    Object.assign(this, this.variants.asked ?? { x: "macs", y: rated ? "accuracy" : "peak_activation_bytes" });
     const tools = [
-      select(
-        "Across",
-        options.filter(([name]) => name !== "accuracy"),
-        this.x,
-        (x) => this.axes({ x }),
-      ),
+      select("Across", options, this.x, (x) => this.axes({ x })),
       select("Up", options, this.y, (y) => this.axes({ y })),
     ];
     const { element, body, lead } = section("front", "Front", " ", tools);
@@ -42,7 +34,8 @@ export class Front {
   }
 
   build(body) {
-    this.budgets = {}; // what was dragged, by what is across
+    this.budgets = {}; // by what is across
+    this.moved = new Set(); // axes along which the budget is no longer where it began
     const { batch, dtype, origin } = this.state.data.front;
     this.scale = `batch ${count(batch)}, ${dtype}`;
     this.asked = `Front: ${this.scale}, as ${origin ? "searched" : "written"}`;
@@ -73,6 +66,13 @@ export class Front {
     return this.budgets[this.x];
   }
 
+  // The search's own winner, as long as nothing is asked but what the search was.
+  get own() {
+    const { asked, data } = this.variants;
+    const same = asked ? this.x === asked.x && this.y === asked.y : !this.turned;
+    return same && !this.moved.has(this.x) ? data.winner : null;
+  }
+
   drawLegend() {
     const { spaces } = this.state.data.front;
     const marks = [
@@ -101,7 +101,7 @@ export class Front {
   }
 
   axes(change) {
-    Object.assign(this, change);
+    Object.assign(this, change, { turned: true });
     this.draw();
   }
 
@@ -124,27 +124,9 @@ export class Front {
     }
     this.overlay();
     const { front } = state.data;
-    const how = "Drag the budget, or click a point to set the knobs to it.";
-    this.lead.textContent = [this.kept(), this.counted(), this.beyond, how].filter(Boolean).join(" ");
-    this.notes.replaceChildren(...front.statements.map((statement) => h("p", {}, statement)));
-  }
-
-  // At which batch and in which number type all of it is.
-  kept() {
-    const { data, batch, dtype } = this.state;
-    const same = data.front.batch === batch && data.front.dtype === dtype;
-    return `${this.asked}${same ? "" : ", whatever batch and number type the knobs are set to"}.`;
-  }
-
-  counted() {
-    const { whole, count: there, size } = this.state.data.front;
-    const which = whole
-      ? `${many(there, "distinct network")} among ${many(size, "variant")}.`
-      : `${many(there, "network")} that the search named, of ${many(size, "variant")}.`;
-    if (!this.unknown) return which;
-    const figure = this.y === "accuracy" ? "accuracy" : "figure";
-    const [have, are] = this.unknown === 1 ? ["has", "is"] : ["have", "are"];
-    return `${which} ${count(this.unknown)} of them ${have} no known ${figure} here and ${are} left out.`;
+    this.lead.textContent = leadOf(this);
+    const differ = front.differences.map((said) => h("p", { class: "warning" }, `${front.origin} says otherwise: ${said}`));
+    this.notes.replaceChildren(...differ, ...front.statements.map((statement) => h("p", {}, statement)));
   }
 
   // Scales, the cloud of variants, and the front: what no knob changes.
@@ -153,26 +135,23 @@ export class Front {
     const [xs, ys] = [variants.values(this.x), variants.values(this.y)];
     const width = (this.width = this.plot.clientWidth || 800);
     const height = (this.height = Math.round(Math.min(480, Math.max(320, width * 0.5))));
-    const up = variants.axes[this.y].up;
     const points = variants.published
       .map((point) => [variants.ofPublished(point, this.x), variants.ofPublished(point, this.y), point])
       .filter(([a, b]) => a === a && b === b);
     const limit = variants.limits.find(([name]) => name === this.x)?.[1];
-    const [x0, x1, y0, y1] = this.domain(xs, ys, points, limit, up);
-    this.sx = logarithmic([x0 * 0.93, x1 * 1.07], [EDGE.left, width - EDGE.right]);
-    const margin = (y1 - y0) * 0.06 || 1;
-    this.sy = up
-      ? linear([y0 - margin, y1 + margin], [height - EDGE.bottom, EDGE.top])
-      : logarithmic([y0 * 0.93, y1 * 1.07], [height - EDGE.bottom, EDGE.top]);
+    const [x0, x1, y0, y1] = this.domain(xs, ys, points, limit);
+    this.sx = spanning(x0, x1, [EDGE.left, width - EDGE.right], this.x === "accuracy");
+    this.sy = spanning(y0, y1, [height - EDGE.bottom, EDGE.top], this.y === "accuracy");
     this.points = points;
     this.range = [x0, x1];
     this.known = variants.ordered(this.x, this.y);
     this.edge = variants.front(this.known, this.y);
     const own = variants.data.winner;
-    const start = limit ?? (own === null ? Math.sqrt(x0 * x1) : xs[own]);
+    const start = limit ?? (own === null ? this.sx.invert((this.sx(x0) + this.sx(x1)) / 2) : xs[own]);
     const { write } = variants.axes[this.x];
     this.beyond = limit < x0 || limit > x1 ? `The search's limit, ${write(limit)}, lies beyond the axis.` : "";
-    this.budgets[this.x] ??= start === start ? Math.min(x1, Math.max(x0, start)) : x1;
+    const loosest = variants.least(this.x) ? x0 : x1;
+    this.budgets[this.x] ??= start === start ? Math.min(x1, Math.max(x0, start)) : loosest;
     sized(this.svg, width, height);
     this.plot.style.setProperty("aspect-ratio", `${width} / ${height}`);
     const { spaces } = this.state.data.front;
@@ -181,7 +160,7 @@ export class Front {
   }
 
   // From where to where the axes reach: all variants and points, and the search's limit.
-  domain(xs, ys, points, limit, up) {
+  domain(xs, ys, points, limit) {
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
     const widen = (a, b) => {
       if (a !== a || b !== b) return;
@@ -196,7 +175,7 @@ export class Front {
       else widen(xs[i], ys[i]);
     }
     for (const [a, b] of points) widen(a, b);
-    if (x0 > x1) [x0, x1, y0, y1] = [1, 10, up ? 0 : 1, up ? 100 : 10];
+    if (x0 > x1) [x0, x1, y0, y1] = [1, 10, 1, 10];
     if (limit > 0) [x0, x1] = [Math.min(x0, Math.max(limit, x0 / BEYOND)), Math.max(x1, Math.min(limit, x1 * BEYOND))];
     return [x0, x1, y0, y1];
   }
@@ -204,7 +183,7 @@ export class Front {
   // What the knobs and the budget change: the winner, the marks, and the card.
   overlay() {
     const { variants } = this;
-    this.best = variants.winner(this.x, this.y, this.budget);
+    this.best = this.own ?? variants.winner(this.x, this.y, this.budget);
     this.current = variants.current();
     this.rest.replaceChildren(...this.drawnAxes(), ...this.marks());
     this.grip.draw(variants.axes[this.x]);
@@ -217,10 +196,10 @@ export class Front {
     const { width, height, sx, sy } = this;
     const [x, y] = [this.variants.axes[this.x], this.variants.axes[this.y]];
     const [right, bottom] = [width - EDGE.right, height - EDGE.bottom];
-    const ups = y.up ? sy.ticks(6) : logTicks(sy, 5, y.binary);
+    const plainly = (scale, write) => (scale.straight ? String : write);
     return [
-      leftAxis(sy, right, EDGE.left, ups, y.up ? String : y.write),
-      bottomAxis(sx, bottom, EDGE.top, logTicks(sx, width < 500 ? 4 : 8, x.binary), x.write),
+      leftAxis(sy, right, EDGE.left, ticksOf(sy, sy.straight ? 6 : 5, y.binary), plainly(sy, y.write)),
+      bottomAxis(sx, bottom, EDGE.top, ticksOf(sx, width < 500 ? 4 : 8, x.binary), plainly(sx, x.write)),
       s("text", { x: EDGE.left, y: 13, class: "axis-name" }, y.title),
       s("text", { x: right, y: height - 8, class: "axis-name end" }, x.title),
     ];
@@ -262,6 +241,7 @@ export class Front {
   setBudget(value) {
     const [low, high] = this.range;
     this.budgets[this.x] = Math.min(high, Math.max(low, value));
+    this.moved.add(this.x);
     this.overlay();
     if (this.best >= 0) say(`Winner: ${this.variants.describe(this.best).text}`);
   }

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,11 @@ from archcost import dims
 from archcost.accuracy import costs
 from archcost.accuracy.model import is_the_zoos
 from archcost.accuracy.published import Point
-from archcost.errors import ArchcostError, SpecError
+from archcost.errors import SpecError
 from archcost.graph import build
 from archcost.latency.prediction import Predictor
+from archcost.reports.page.found import Found
+from archcost.reports.page.results import compared, numbered, place_of, told
 from archcost.search.candidates import Candidates, joined
 from archcost.search.enumeration import COSTS, candidates_of
 from archcost.search.question import Question
@@ -40,31 +41,21 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What a search wrote: its winner, its front's rows, its limits by name; and who it is of."""
-
-    winner: Mapping[str, Any] | None = None
-    rows: Sequence[Mapping[str, Any]] = ()
-    limits: Mapping[str, float] = field(default_factory=dict)
-    origin: str = ""
-    statements: Sequence[str] = ()
-
-
 def front(question: Question, predictors: Sequence[Predictor], found: Found) -> dict[str, Any]:
     """Columns over all variants, the spaces that they are numbered in, and the published points.
 
-    Of more variants than a page is drawn for, those that the search's result names.
+    Of more variants than a page is drawn for, those that the search's result names. Where figures of the result are
+    not those that are computed here, `differences` says which.
     """
     size = sum(map(len, question.spaces))
     whole = size <= MOST
     table = _candidates(question) if whole else _listed(question, found)
     columns = {name: getattr(table, name) for name in COLUMNS}
     for predictor in predictors:
-        asked = replace(question, predictors={"": predictor})
-        times = _candidates(asked).seconds if whole else _timed(question, table, predictor)
+        times = _times(question, predictor, table) if whole else _timed(question, table, predictor)
         columns[f"seconds:{predictor.profile.name}"] = times
-    columns |= _measured(question, table, found)
+    differences = compared(question, table, columns, found)
+    columns |= told(question, table, columns, found)
     return {
         "count": len(table),
         "size": size,
@@ -75,19 +66,22 @@ def front(question: Question, predictors: Sequence[Predictor], found: Found) -> 
         "statements": [each.statement for each in question.accuracies],
         "columns": {name: _packed(values) for name, values in columns.items()},
         "published": [point for place in range(len(question.spaces)) for point in _points(question, place, predictors)],
-        "limits": dict(found.limits),
+        "limits": found.bounds(),
+        "objectives": found.aims(),
         "origin": found.origin,
-        "winner": None if found.winner is None else _place(question, table, found.winner),
+        "winner": None if found.winner is None else place_of(question, table, found.winner),
+        "differences": differences,
     }
 
 
-def axes_of(question: Question, space: Space, found: Found) -> tuple[Sequence[Any], Sequence[Any]]:
-    """The α and the resolutions that variants of a space on the page have."""
+def axes_of(question: Question, space: Space, found: Found) -> dict[str, Sequence[Any]]:
+    """The values that variants of a space on the page have, by axis."""
     if sum(map(len, question.spaces)) <= MOST:
-        return space.alphas, space.resolutions
-    named = [at for row in found.rows if (at := _numbered(question, row)) is not None]
+        return dict(space.axes)
+    named = [at for row in found.rows if (at := numbered(question, row)) is not None]
     settings = [space.settings(number) for at, number in named if question.spaces[at] is space]
-    return [each.alpha for each in settings], [each.resolution for each in settings]
+    parameters = {name: [each.parameters[name] for each in settings] for name in space.parameters}
+    return {"alpha": [e.alpha for e in settings], "resolution": [e.resolution for e in settings], **parameters}
 
 
 def _candidates(question: Question) -> Candidates:
@@ -108,7 +102,7 @@ def _listed(question: Question, found: Found) -> Candidates:
     """The networks that a search's result names, as a table; each once."""
     rows: dict[tuple[int, int], Mapping[str, Any]] = {}
     for row in found.rows:
-        at = _numbered(question, row)
+        at = numbered(question, row)
         if at is not None:
             rows.setdefault(at, row)
     numbers = sorted(rows)
@@ -130,6 +124,22 @@ def _listed(question: Question, found: Found) -> Candidates:
     )
 
 
+def _times(question: Question, predictor: Predictor, table: Candidates) -> Any:
+    """Predicted seconds of the table's networks."""
+    asked = replace(question, predictors={"": predictor})
+    seconds = np.full(len(table), np.nan)
+    for place, space in enumerate(question.spaces):
+        own = np.flatnonzero(table.space == place)
+        for first, settings in space.chunks():
+            shape = np.broadcast_shapes(*(value.shape for value in settings.arrays))
+            shape = (shape[0], len(space.resolutions))
+            numbers = table.number[own] - first
+            inside = (numbers >= 0) & (numbers < shape[0] * shape[1])
+            if inside.any() and (known := asked.times(place, settings, shape)):
+                seconds[own[inside]] = known["seconds"][numbers[inside]]
+    return seconds
+
+
 def _timed(question: Question, table: Candidates, predictor: Predictor) -> Any:
     """Predicted seconds of a few networks, one by one."""
     found = []
@@ -139,54 +149,6 @@ def _timed(question: Question, table: Candidates, predictor: Predictor) -> Any:
             float(predictor.network(build(space.document, space.settings(number)), question.scale.batch).seconds)
         )
     return np.array(found, float)
-
-
-def _measured(question: Question, table: Candidates, found: Found) -> dict[str, Any]:
-    """Seconds of what the search measured, of several devices `measured:NAME` for each, and the accuracies that only it
-    knows put into the table."""
-    keys = dict.fromkeys(key for row in found.rows for key in row if key.startswith("measured_ms_")) or ["measured_ms"]
-    measured = {key: np.full(len(table), np.nan) for key in keys}
-    for row in found.rows:
-        place = _place(question, table, row)
-        if place is None:
-            continue
-        for key, seconds in measured.items():
-            if row.get(key) is not None:
-                seconds[place] = row[key] * 1e-3
-        for name in ("accuracy", "accuracy_low", "accuracy_high"):
-            if row.get(name) is not None and np.isnan(getattr(table, name)[place]):
-                getattr(table, name)[place] = row[name]
-    return {key.replace("_ms_", ":").removesuffix("_ms"): seconds for key, seconds in measured.items()}
-
-
-def _place(question: Question, table: Candidates, row: Mapping[str, Any]) -> int | None:
-    """Where a row of a search's result stands in the table; None where it does not."""
-    found = _numbered(question, row)
-    if found is None:
-        return None
-    rows = np.flatnonzero((table.space == found[0]) & (table.number == found[1]))
-    return int(rows[0]) if len(rows) else None
-
-
-def _numbered(question: Question, row: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The space of a row of a result, and its number there; None where no space has it."""
-    for at, space in enumerate(question.spaces):
-        if space.name != row.get("spec"):
-            continue
-        size, parameters = row.get("resolution"), row.get("parameters")
-        try:
-            chosen = settle(space.document, row.get("alpha"), None, tuple(size) if size else None, parameters)
-            wanted = {**chosen.parameters, "alpha": chosen.alpha, "resolution": chosen.resolution}
-            return at, space.number({name: places[str(wanted[name])] for name, places in _axes(space).items()})
-        except (ArchcostError, KeyError):
-            continue
-    return None
-
-
-@lru_cache(maxsize=8)
-def _axes(space: Space) -> dict[str, dict[str, int]]:
-    """Of each axis the places of its values, by their text."""
-    return {name: {str(value): at for at, value in enumerate(values)} for name, values in space.axes.items()}
 
 
 def _space(space: Space) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import { count, many, percent, sizes } from "./format.js";
 import { NODE, TAB, placed } from "./layout.js";
 import { Roving } from "./roving.js";
 import { COSTS } from "./state.js";
-import { label } from "./text.js";
+import { fitted, label } from "./text.js";
 import { tipOn } from "./tip.js";
 import { blocksOf } from "./tree.js";
 
+const AROUND = 600; // so far around the drawing's window boxes have their figures, where they are many
 const MANY = 400; // so many boxes are drawn at most, unless somebody opens more by hand
 
 export class Graph {
@@ -43,6 +44,11 @@ export class Graph {
     this.ramp = h("p", { class: "ramp-line quiet", id: "graph-scale" }, this.ends[0], ramp, this.ends[1]);
     this.paper = h("div", { class: "graph-paper", "aria-hidden": "true" });
     body.append(this.ramp, this.box, this.paper);
+    [this.scrolled, this.tall] = [0, 900];
+    this.box.addEventListener("scroll", () => {
+      [this.scrolled, this.tall] = [this.box.scrollTop, this.box.clientHeight];
+      if (this.nodes?.size > MANY) this.fill();
+    });
   }
 
   draw() {
@@ -103,6 +109,7 @@ export class Graph {
     this.element.classList.toggle("in-columns", on);
     if (on && this.state.now) {
       this.draw();
+      this.fill(true);
       this.paper.append(...columnsOf(this));
     }
   }
@@ -110,6 +117,7 @@ export class Graph {
   scale(factor) {
     this.zoom = Math.min(2, Math.max(0.3, this.zoom * factor));
     this.size();
+    this.fill();
   }
 
   size() {
@@ -151,18 +159,30 @@ export class Graph {
     this.size();
   }
 
+  // Draws frames, edges and boxes where they are others than before, and fills in the figures.
   paint() {
     const { now, cost } = this.state;
     const { of, write } = COSTS[cost];
-    const position = new Map(now.layers.map((layer, i) => [layer.name, i]));
-    const total = now.layers.reduce((sum, layer) => sum + of(layer), 0);
-    const values = new Map(
-      [...this.nodes].map(([id, node]) => [
+    const layers = new Map(now.layers.map((layer) => [layer.name, layer]));
+    const values = new Map();
+    for (const { id, layers: own } of this.nodes.values())
+      values.set(
         id,
-        node.layers.reduce((sum, layer) => sum + of(now.layers[position.get(layer.name)]), 0),
-      ]),
-    );
-    const most = Math.max(...values.values(), 0) || 1;
+        own.reduce((sum, { name }) => sum + of(layers.get(name)), 0),
+      );
+    const total = now.layers.reduce((sum, layer) => sum + of(layer), 0);
+    const most = values.size ? Math.max(...values.values(), 0) : 0;
+    this.figures = { layers, values, total, most: most || 1, write, input: now.input };
+    if (this.drawn !== this.laid) {
+      this.drawn = this.laid;
+      this.build();
+    }
+    this.fill();
+    this.ends[1].textContent = `${write(most)} in a box`;
+    this.element.querySelector("#graph-fold").textContent = this.open.size ? "Close all" : "Open all";
+  }
+
+  build() {
     const line = d3
       .line()
       .x((p) => p.x)
@@ -175,9 +195,7 @@ export class Graph {
     const edges = this.placed.routes.map(({ points }) =>
       s("path", { class: "edge", d: line(points), "marker-end": "url(#arrow)" }),
     );
-    const boxes = [...this.nodes.values()].map((node) =>
-      this.box_(node, values.get(node.id), most, total, write, now, position),
-    );
+    this.boxes = new Map([...this.nodes.values()].map((node) => [node.id, this.box_(node)]));
     this.svg.replaceChildren(
       s(
         "defs",
@@ -190,10 +208,19 @@ export class Graph {
       ),
       ...frames,
       ...edges,
-      ...boxes,
+      ...[...this.boxes.values()].map(({ group }) => group),
     );
-    this.ends[1].textContent = `${write(Math.max(...values.values(), 0))} in a box`;
-    this.element.querySelector("#graph-fold").textContent = this.open.size ? "Close all" : "Open all";
+  }
+
+  // The figures of the boxes: of all where they are few, else of those in the drawing's window and near it.
+  fill(all = this.nodes.size <= MANY) {
+    if (!this.figures) return;
+    const from = this.scrolled / this.zoom - AROUND;
+    const to = from + (AROUND + this.tall) / this.zoom + AROUND;
+    for (const [id, box] of this.boxes) {
+      const { y } = this.placed.boxes.get(id);
+      if (all || (y > from && y < to)) this.fillBox(box);
+    }
   }
 
   toggle(name) {
@@ -229,61 +256,70 @@ export class Graph {
     );
   }
 
-  box_(node, value, most, total, write, now, position) {
+  // A node's elements, without its figures.
+  box_(node) {
     const { x, y } = this.placed.boxes.get(node.id);
     const [left, top] = [x - NODE.width / 2, y - NODE.height / 2];
-    const last = node.layers.at(-1) && now.layers[position.get(node.layers.at(-1).name)];
+    const size = { width: NODE.width, height: NODE.height, rx: 7 };
+    const last = node.layers.at(-1);
     const name = node.block ?? last?.name ?? "input";
-    const chosen = node.layers.some((layer) => layer.name === this.state.selected);
-    const closed = node.block ? `, ${many(node.layers.length, "layer")}, closed` : "";
-    const inside = chosen && node.block ? `; ${this.state.selected} is selected in it` : "";
-    const act = () => (node.block ? this.toggle(node.block) : last && this.state.select(name));
     const short_ = name.split(".").at(-1);
+    const face = s("rect", { class: "face", x: left, y: top, ...size });
+    const more = s("text", { x: left + 10, y: top + 30, class: "node-more number" });
+    const act = () => (node.block ? this.toggle(node.block) : last && this.state.select(name));
     const group = s(
       "g",
       {
-        class: `node${node.block ? " block-node" : ""}${chosen ? " selected" : ""}`,
         "data-mark": last ? node.id : null,
         role: last ? "button" : "img",
         tabindex: last ? -1 : null,
-        "aria-label": `${name}${closed}: ${write(value)}${inside}`,
         "aria-expanded": node.block ? "false" : null,
-        "aria-pressed": node.block || !last ? null : String(chosen),
         onclick: act,
       },
-      node.block &&
-        s("rect", { class: "behind", x: left + 4, y: top + 4, width: NODE.width, height: NODE.height, rx: 7 }),
-      s("rect", {
-        class: "face",
-        x: left,
-        y: top,
-        width: NODE.width,
-        height: NODE.height,
-        rx: 7,
-        style: { "--heat": `${(100 * value) / most}%` },
-      }),
+      node.block && s("rect", { class: "behind", x: left + 4, y: top + 4, ...size }),
+      face,
       label(node.block ? `▸ ${short_}` : short_, left + 10, top + 16, NODE.width - 20, "node-name"),
-      label(
-        chosen && node.block
-          ? `● ${this.state.selected.split(".").at(-1)}`
-          : last
-            ? `${sizes(last.output)} · ${write(value)}`
-            : sizes(now.input),
-        left + 10,
-        top + 30,
-        NODE.width - 20,
-        "node-more number",
-      ),
+      more,
     );
-    return last
-      ? tipOn(group, () => [
-          name,
-          ["output", sizes(last.output)],
-          [COSTS[this.state.cost].title.toLowerCase(), write(value)],
-          ["share", total ? percent(value / total) : "–"],
-          node.block ? ["layers", String(node.layers.length)] : ["kind", last.kind],
-        ])
-      : group;
+    const box = { node, name, group, face, more, filled: null };
+    if (last) tipOn(group, () => this.lines(box));
+    return box;
+  }
+
+  lines({ node, name }) {
+    const { layers, values, total, write } = this.figures;
+    const last = layers.get(node.layers.at(-1).name);
+    const value = values.get(node.id);
+    return [
+      name,
+      ["output", sizes(last.output)],
+      [COSTS[this.state.cost].title.toLowerCase(), write(value)],
+      ["share", total ? percent(value / total) : "–"],
+      node.block ? ["layers", String(node.layers.length)] : ["kind", last.kind],
+    ];
+  }
+
+  fillBox(box) {
+    const { node, name, group, face, more } = box;
+    const { layers, values, most, write, input } = this.figures;
+    const { selected } = this.state;
+    const value = values.get(node.id);
+    const last = node.layers.length ? layers.get(node.layers.at(-1).name) : null;
+    const chosen = node.layers.some((layer) => layer.name === selected);
+    const closed = node.block ? `, ${many(node.layers.length, "layer")}, closed` : "";
+    const inside = chosen && node.block ? `; ${selected} is selected in it` : "";
+    const said = `${name}${closed}: ${write(value)}${inside}`;
+    const figures = last ? `${sizes(last.output)} · ${write(value)}` : sizes(input);
+    const below = inside ? `● ${selected.split(".").at(-1)}` : figures;
+    const heat = `${(100 * value) / most}%`;
+    const filled = [said, below, heat, chosen].join("\n");
+    if (filled === box.filled) return;
+    box.filled = filled;
+    group.setAttribute("class", `node${node.block ? " block-node" : ""}${chosen ? " selected" : ""}`);
+    group.setAttribute("aria-label", said);
+    if (!node.block && last) group.setAttribute("aria-pressed", String(chosen));
+    face.style.setProperty("--heat", heat);
+    more.textContent = fitted(below, NODE.width - 20, "node-more");
   }
 }
 

@@ -72,7 +72,7 @@ export class Knobs {
 
   networks() {
     const { state } = this;
-    const names = state.networks.map((network) => network.spec);
+    const names = state.networks.map((network) => network.label);
     return this.choice(
       "network",
       "Network",
@@ -119,6 +119,7 @@ export class Knobs {
         ),
       same,
       knob.fixed && h("p", { class: "quiet", id: `why-${id}` }, knob.fixed),
+      knob.note && knob.note !== knob.fixed && h("p", { class: "quiet" }, knob.note),
     );
   }
 
@@ -127,7 +128,7 @@ export class Knobs {
     const { state } = this;
     const runs = state.runs();
     const own = runs.find(([first, last]) => first <= at && at <= last);
-    const key = `${runs.length},${own}`;
+    const key = `${runs.length},${own},${!state.now}`;
     if (strip.dataset.key === key) return;
     strip.dataset.key = key;
     strip.replaceChildren(
@@ -143,8 +144,9 @@ export class Knobs {
           }),
         ),
     );
-    text.textContent =
-      own[1] > own[0]
+    text.textContent = !state.now
+      ? ""
+      : own[1] > own[0]
         ? `α ${plain(values[own[0]])} to ${plain(values[own[1]])} round to this same network`
         : "no neighbouring α rounds to this network";
   }
@@ -153,15 +155,7 @@ export class Knobs {
     const { state } = this;
     const at = () => state.knobs[state.active].parameters[i];
     const turned = (to) => state.knobs[state.active].parameters.map((own, place) => (place === i ? to : own));
-    const change = (to) => {
-      const set = turned(to);
-      // Where the tables hold no such combination, the others go back to what the page began with.
-      state.turn({
-        parameters: state.network.holds(set)
-          ? set
-          : state.network.start().parameters.map((own, place) => (place === i ? to : own)),
-      });
-    };
+    const change = (to) => state.turn({ parameters: turned(to) });
     const numbers = parameter.values.every((value) => typeof value === "number");
     const id = `set-${i}`;
     const found =

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from archcost import dims
-from archcost.errors import ArchcostError
+from archcost.analysis import conventions
+from archcost.analysis.grids import grid, settled
+from archcost.analysis.rows import TooLarge, parts
+from archcost.errors import ArchcostError, SpecError
 from archcost.graph import build
+from archcost.reports.page.figures import WIDEST
+from archcost.reports.page.pool import EXACT
 from archcost.spec.parts import Document
 from archcost.spec.settings import Settings, settle
 
@@ -18,33 +25,59 @@ ALPHAS = [f"{percent / 100:g}" for percent in range(5, 201)]
 """α without an explicit range: 0.05 to 2 in steps of 0.01."""
 STEPS = 28
 """The input's own size in so many steps, and as many beyond it."""
-COMBINATIONS = 96
-"""Choices of all parameters together that a page holds; of more, those in which one differs from what was asked for."""
 CELLS = 2_000_000
 """α × resolutions, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Knob:
-    """values: in order; at: the place of what was asked for; fixed: why there is no other."""
+    """values: in order; at: the place of what was asked for; fixed: why there is no other; note: what was left out."""
 
     values: Sequence[Any]
     at: int
     fixed: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Knobs:
-    """combinations: choices of the parameters' places that the page holds."""
-
     alpha: Knob
     resolution: Knob
     parameters: Mapping[str, Knob]
-    combinations: Sequence[tuple[int, ...]]
+
+    @property
+    def size(self) -> int:
+        """How many combinations of the parameters' values there are."""
+        return math.prod(len(knob.values) for knob in self.parameters.values())
+
+    def combinations(self, wanted: Iterable[Mapping[str, Any]] = ()) -> Iterator[tuple[int, ...]]:
+        """Each once, as places of the parameters' values: what was asked for, what is wanted, then the others: first
+        those in which fewest parameters differ from what was asked for."""
+        own = tuple(knob.at for knob in self.parameters.values())
+        first = dict.fromkeys([own, *(self._places(each) for each in wanted)])
+        yield from first
+        knobs = [*self.parameters.values()]
+        for many in range(1, len(knobs) + 1):
+            for which in itertools.combinations(range(len(knobs)), many):
+                others = [[at for at in range(len(knobs[place].values)) if at != own[place]] for place in which]
+                for chosen in itertools.product(*others):
+                    turned = dict(zip(which, chosen, strict=True))
+                    found = tuple(turned.get(place, at) for place, at in enumerate(own))
+                    if found not in first:
+                        yield found
+
+    def _places(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        return tuple(
+            _place(knob.values, values.get(name, knob.values[knob.at])) for name, knob in self.parameters.items()
+        )
 
     def chosen(self, combination: Sequence[int]) -> dict[str, Any]:
         """The values of one combination."""
         return {name: knob.values[at] for (name, knob), at in zip(self.parameters.items(), combination, strict=True)}
+
+
+Axes = Mapping[str, Iterable[Any]]
+"""Values by axis: alpha, resolution, and parameters."""
 
 
 def knobs(
@@ -52,25 +85,31 @@ def knobs(
     settings: Settings,
     alphas: Iterable[Any] | None = None,
     resolutions: Iterable[Any] | None = None,
-    beside: Iterable[tuple[Iterable[Any], Iterable[Any]]] = (),
+    beside: Iterable[Axes] = (),
 ) -> Knobs:
-    """The knobs of a spec, set as `settings` say; beside: α and resolutions that must be there besides.
+    """The knobs of a spec, set as `settings` say; beside: values that must be there besides.
 
     Raises ArchcostError for values that no model of it can have, and for too many of them.
     """
     extra = [*beside]
-    alpha = _alpha(document, settings, alphas, [a for each, _ in extra for a in each])
-    resolution = _resolution(document, settings, resolutions, [r for _, each in extra for r in each])
+
+    def more(name: str) -> list[Any]:
+        return [value for axes in extra for value in axes.get(name, ())]
+
+    alpha = _alpha(document, settings, alphas, more("alpha"))
+    resolution = _resolution(document, settings, resolutions, more("resolution"))
     if len(alpha.values) * len(resolution.values) > CELLS and extra:  # those that must be there, and no others
-        alpha = _alpha(document, settings, alphas or (), [a for each, _ in extra for a in each])
-        resolution = _resolution(document, settings, resolutions or (), [r for _, each in extra for r in each])
-    cells = len(alpha.values) * len(resolution.values)
-    if cells > CELLS:
+        alpha = _alpha(document, settings, alphas or (), more("alpha"))
+        resolution = _resolution(document, settings, resolutions or (), more("resolution"))
+    if len(alpha.values) * len(resolution.values) > CELLS:
         raise ArchcostError(
-            f"{cells:,} pairs of α and resolution; a page holds {CELLS:,}: give --alpha or --resolution"
+            f"{document.name}: {len(alpha.values):,} α at {len(resolution.values):,} resolutions are more than a page "
+            f"holds, {CELLS:,}: give --alpha or --resolution"
         )
-    parameters = {name: _parameter(document, name, settings.parameters[name]) for name in document.parameters}
-    return Knobs(alpha, resolution, parameters, _combinations([*parameters.values()]))
+    parameters = {
+        name: _parameter(document, name, settings.parameters[name], more(name)) for name in document.parameters
+    }
+    return Knobs(*within(document, settings, alpha, resolution), parameters)
 
 
 def _alpha(document: Document, settings: Settings, given: Iterable[Any] | None, extra: Iterable[Any]) -> Knob:
@@ -141,14 +180,27 @@ def _said(document: Document, error: ArchcostError) -> str:
     return str(error).split("\n")[0].removeprefix(f"{document.file}: ")
 
 
-def _parameter(document: Document, name: str, own: Any) -> Knob:
+def _parameter(document: Document, name: str, own: Any, extra: Sequence[Any]) -> Knob:
+    """Its choices; without any, the values that were asked for."""
     choices = document.parameters[name].choices
-    if not choices:
-        return Knob([own], 0, "the spec declares no choices for it")
-    at = [place for place, choice in enumerate(choices) if dims.same(choice, own)]
     if len(choices) == 1:
         return Knob([*choices], 0, "the spec declares one choice for it")
-    return Knob([*choices], at[0])
+    if choices:
+        return Knob([*choices], _place(choices, own))
+    values: list[Any] = []
+    for value in settled(document, {name: [own, *extra]})[name]:
+        if not any(dims.same(value, other) for other in values):
+            values.append(value)
+    if len(values) == 1:
+        said = "" if dims.same(own, document.parameters[name].default) else "set when the page was written; "
+        return Knob(values, 0, f"{said}the spec declares no choices for it")
+    if not any(isinstance(value, (str, bool)) for value in values):
+        values.sort(key=dims.as_float)
+    return Knob(values, _place(values, own))
+
+
+def _place(values: Sequence[Any], value: Any) -> int:
+    return next(place for place, each in enumerate(values) if dims.same(each, value))
 
 
 def _ordered(values: Iterable[Any], own: Any, key: Any) -> Knob:
@@ -160,10 +212,50 @@ def _ordered(values: Iterable[Any], own: Any, key: Any) -> Knob:
     return Knob([once[each] for each in ordered], ordered.index(key(own)))
 
 
-def _combinations(knobs: Sequence[Knob]) -> list[tuple[int, ...]]:
-    sizes = [range(len(knob.values)) for knob in knobs]
-    if math.prod(map(len, sizes)) <= COMBINATIONS:
-        return [*itertools.product(*sizes)]
-    own = tuple(knob.at for knob in knobs)
-    nearby = {(*own[:place], at, *own[place + 1 :]) for place, size in enumerate(sizes) for at in size}
-    return sorted(nearby | {own})
+def within(document: Document, settings: Settings, alpha: Knob, resolution: Knob) -> tuple[Knob, Knob]:
+    """The knobs without their largest values, as far as these make numbers that no page can show to the unit."""
+    left = {"alpha": [*alpha.values], "resolution": [*resolution.values]}
+    own = {"alpha": dims.as_float(settings.alpha), "resolution": 1.0}
+    if settings.resolution is not None:
+        own["resolution"] = float(settings.resolution[0])
+
+    def beyond(name: str) -> float:
+        last = left[name][-1]
+        return dims.as_float(last if name == "alpha" else last[0]) / own[name] if last is not None else 1.0
+
+    at = {"alpha": alpha.at, "resolution": resolution.at}
+    while not _fits(document, left["alpha"][-1], left["resolution"][-1], settings.parameters):
+        turnable = [name for name, values in left.items() if len(values) > at[name] + 1]
+        if not turnable:
+            break  # what was asked for is itself too large, which its tables will say
+        left[max(turnable, key=beyond)].pop()
+    return _left(alpha, left["alpha"]), _left(resolution, left["resolution"])
+
+
+def _left(knob: Knob, values: Sequence[Any]) -> Knob:
+    if len(values) == len(knob.values):
+        return knob
+    said = "larger ones have numbers beyond 2^53, which no page can show to the unit"
+    return replace(knob, values=values, note=said, fixed=said if len(values) == 1 else "")
+
+
+def _fits(document: Document, alpha: Any, size: Any, parameters: Mapping[str, Any]) -> bool:
+    """Whether the totals of one network leave room for what is made of them; also where there is no such network."""
+    try:
+        network = parts(document, grid(document, [alpha], [size], parameters))[0].network
+        assert network is not None
+        counts = [convention.total(network) for convention in conventions.table().values()]
+    except SpecError:
+        return True
+    except (TooLarge, OverflowError):
+        return False
+    elements = sum(
+        sum(shape.elements for shape in (*layer.input_shapes, layer.output_shape))
+        + layer.cost.params.value
+        + layer.cost.buffers.value
+        for layer in network.layers
+    )
+    macs = sum(layer.cost.macs.value for layer in network.layers)
+    return all(
+        bool(np.all(np.asarray(each) <= EXACT)) for each in (2 * macs, WIDEST * elements, *(c or 0 for c in counts))
+    )

@@ -10,6 +10,7 @@ export class Device {
   constructor(data) {
     this.name = data.name;
     this.description = data.description;
+    this.mode = data.mode;
     this.calibrated = data.calibrated;
     this.bounds = data.bounds;
     this.fits = {};
@@ -35,7 +36,9 @@ export class Network {
     this.devices = page.devices;
     this.widths = data.knobs.alpha.values.length;
     this.sizes = data.knobs.resolution.values.length;
+    this.layers = data.layers.map(([name, block, at]) => ({ ...data.figures[at], name, block }));
     this.bySet = new Map(data.sets.map((set, i) => [set.join(), data.combinations[i]]));
+    this.tooLarge = new Set(data.beyond.map((set) => set.join()));
     this.now = new Float64Array(data.vectors.length);
   }
 
@@ -44,9 +47,11 @@ export class Network {
     return { alpha: alpha.at, resolution: resolution.at, parameters: parameters.map((each) => each.at) };
   }
 
-  // Whether the tables hold this choice of parameters.
-  holds(parameters) {
-    return this.bySet.has(parameters.join());
+  // Why the tables hold nothing at these parameters: "" where they do, "beyond" where numbers are too large for a page,
+  // "absent" where there was no room for all.
+  without({ parameters }) {
+    const key = parameters.join();
+    return this.bySet.has(key) ? "" : this.tooLarge.has(key) ? "beyond" : "absent";
   }
 
   value(factor) {
@@ -78,16 +83,16 @@ export class Network {
     });
   }
 
-  // The structure at these knobs; null where no network can exist.
+  // The structure at these knobs; null where no network can exist, or where the tables do not hold it.
   structure(knobs) {
     const combination = this.bySet.get(knobs.parameters.join());
     if (!combination) return null;
     this.turn(knobs.alpha, knobs.resolution);
     const which = this.value(combination.cells);
-    return which ? this.structures[combination.first + which - 1] : null;
+    return which ? this.structures[combination.structures[which - 1]] : null;
   }
 
-  // Everything at these knobs; null where no network can exist. batch: samples; dtype: of weights and activations.
+  // Everything at these knobs; null where the tables have no network. batch: samples; dtype: of weights and activations.
   at(knobs, batch, dtype) {
     const structure = this.structure(knobs);
     if (!structure) return null;

@@ -41,16 +41,16 @@ export class Overview {
     const { network, now } = state;
     const several = state.networks.length > 1;
     this.name.textContent = several ? state.data.title : network.name;
-    this.source.textContent = several ? `In view: ${network.spec}. ${network.source}` : network.source;
+    this.source.textContent = several ? `In view: ${network.label}. ${network.source}` : network.source;
     if (state.data.front?.origin) this.source.textContent += ` – what the search in ${state.data.front.origin} found`;
     document.body.classList.toggle("nothing", !now);
     this.input.textContent = now
       ? `Input ${sizes(now.input)}, batch ${count(state.batch)}, ${state.dtype}`
-      : "No network can exist at these knobs; the command line says why.";
+      : { "": "No network can exist at these knobs; the command line says why." }[this.without()] ??
+        "This page does not hold the network at these knobs.";
+    this.every.hidden = !now;
     if (!now) {
-      this.tiles.replaceChildren(
-        h("p", { class: "warning", id: "nothing" }, `These settings make no network: ${state.command()} says why.`),
-      );
+      this.tiles.replaceChildren(...this.missing());
       this.note.textContent = "";
       this.facts.replaceChildren();
       this.every.replaceChildren();
@@ -60,6 +60,43 @@ export class Overview {
     this.drawNote(now);
     this.drawFacts(now);
     this.drawConventions(now);
+  }
+
+  // Why there is nothing at these knobs.
+  without() {
+    return this.state.network.without(this.state.knobs[this.state.active]);
+  }
+
+  // What to say then; of a variant that the front has, its totals.
+  missing() {
+    const { state } = this;
+    const { network, variants } = state;
+    const without = this.without();
+    const said = {
+      "": `These settings make no network: ${state.command()} says why.`,
+      beyond: "These settings make numbers beyond 2^53, which no page can show to the unit. Run:",
+      absent: `The layers at these settings are not on this page, which holds ${count(network.sets.length)} of ${count(network.possible)} combinations of parameters. Run:`,
+    }[without];
+    const warning = h("p", { class: "warning", id: without ? "absent" : "nothing" }, said);
+    if (!without) return [warning];
+    const at = variants?.set() ?? -1;
+    const command = h("p", {}, h("code", { id: "absent-command" }, state.command()));
+    if (at < 0) return [h("div", { class: "absent" }, warning, command)];
+    const { batch, dtype } = state.data.front;
+    const totals = h("p", { class: "quiet" }, `Its totals, batch ${count(batch)}, ${dtype}:`);
+    const tiles = Object.entries(variants.axes).map(([name, axis]) => this.known(name, axis, variants.values(name)[at]));
+    return [h("div", { class: "absent" }, warning, command, totals), ...tiles];
+  }
+
+  known(name, { title, write }, value) {
+    const exact = Number.isInteger(value) && h("span", { id: `total-${name}` }, count(value));
+    return h(
+      "div",
+      { class: "tile" },
+      h("div", { class: "tile-name" }, title),
+      h("div", { class: "tile-figure number" }, write(value)),
+      h("div", { class: "tile-exact number" }, exact),
+    );
   }
 
   drawTiles(now) {

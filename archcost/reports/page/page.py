@@ -25,6 +25,7 @@ MODULES = (
     "command.js",
     "model.js",
     "runs.js",
+    "variants.js",
     "state.js",
     "dom.js",
     "tip.js",
@@ -44,10 +45,10 @@ MODULES = (
     "paper.js",
     "graph.js",
     "cloud.js",
-    "variants.js",
     "budget.js",
     "walker.js",
     "winner.js",
+    "lead.js",
     "front.js",
     "compare.js",
     "together.js",
@@ -62,7 +63,10 @@ POLICY = (
 
 def html(data: Mapping[str, Any], title: str) -> str:
     """The page. Its data is compressed, so that no text in it can be taken for markup."""
-    text = json.dumps(_finite(data), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        text = _json(data)
+    except ValueError:  # some number that nobody knows
+        text = _json(_finite(data))
     packed = base64.b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode()
     filled = {
         "TITLE": escape(title),
@@ -73,6 +77,10 @@ def html(data: Mapping[str, Any], title: str) -> str:
         "SCRIPT": script(),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], _file("page.html"))
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @cache

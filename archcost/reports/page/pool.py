@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from archcost.analysis.rows import Part
+from archcost.analysis.rows import Part, TooLarge
 from archcost.cost import Amount
 from archcost.dims import Dim
-from archcost.errors import ArchcostError
 
 EXACT = 2**53
 """The largest number up to which JavaScript's arithmetic is exact on integers."""
+
+PLAIN = 4
+"""Characters of a number in a vector, about."""
 
 Factor = int
 """A constant from 0 on; below, -1 - the place of a vector."""
@@ -35,12 +37,15 @@ class Pool:
         self._places: dict[tuple[str, bytes], int] = {}
         self._vectors: list[tuple[str, Any]] = []
         self._pairs: dict[tuple[Factor, Factor], Factor] = {}
+        self._masks: dict[bytes, int] = {}
+        self.size = 0  # characters that the vectors take as text, about
 
     def pair(self, a: Factor, b: Factor) -> Factor:
         """One size that is the product of two factors."""
         if (a, b) not in self._pairs:
             self._pairs[a, b] = -1 - len(self._vectors)
             self._vectors.append(("pair", (a, b)))
+            self.size += PLAIN * 2
         return self._pairs[a, b]
 
     def __getitem__(self, factor: Factor) -> Any:
@@ -63,7 +68,27 @@ class Pool:
             shape = {"a": (-1, 1), "r": (1, -1), "g": (self.widths, self.sizes)}[axis]
             self._places[key] = len(self._vectors)
             self._vectors.append((axis, values.reshape(shape)))
+            self.size += PLAIN * values.size
         return -1 - self._places[key]
+
+    def mask(self, mask: Any) -> int:
+        """The place of a mask over the grid: alike for those that are alike."""
+        return self._masks.setdefault(mask.tobytes(), len(self._masks))
+
+    def parted(self, whole: Any) -> Product:
+        """A grid as a vector along each axis, or else as it is."""
+        if (whole == whole[:, :1]).all():
+            return [self.vector("a", whole[:, 0])]
+        if (whole == whole[:1]).all():
+            return [self.vector("r", whole[0])]
+        common = int(np.gcd.reduce(whole[0]))
+        if common > 0:
+            across = whole[0] // common
+            if across[0]:
+                down = whole[:, 0] // across[0]
+                if (np.multiply.outer(down, across) == whole).all():
+                    return [self.pair(self.vector("a", down), self.vector("r", across))]
+        return [self.vector("g", whole.ravel())]
 
 
 class Encoder:
@@ -99,6 +124,11 @@ class Encoder:
         feasible.reshape(-1)[chosen] = network is not None and ~self.part.spread(network.infeasible)
         return feasible
 
+    @cached_property
+    def place(self) -> int:
+        """A number of where it is: alike for parts that are of the same cells."""
+        return self.pool.mask(self.there)
+
     def grid(self, size: Dim) -> Any:
         """A size over the whole grid; where the grid is another part's, any."""
         if isinstance(size, int):
@@ -130,22 +160,7 @@ class Encoder:
                 return [self.pool.vector("a", size[:, 0][row])]
             if size.shape[0] == 1:
                 return [self.pool.vector("r", size[0][column])]
-        return self._parted(self.grid(size))
-
-    def _parted(self, whole: Any) -> Product:
-        """A grid as a vector along each axis, or else as it is."""
-        if (whole == whole[:, :1]).all():
-            return [self.pool.vector("a", whole[:, 0])]
-        if (whole == whole[:1]).all():
-            return [self.pool.vector("r", whole[0])]
-        common = int(np.gcd.reduce(whole[0]))
-        if common > 0:
-            across = whole[0] // common
-            if across[0]:
-                down = whole[:, 0] // across[0]
-                if (np.multiply.outer(down, across) == whole).all():
-                    return [self.pool.pair(self.pool.vector("a", down), self.pool.vector("r", across))]
-        return [self.pool.vector("g", whole.ravel())]
+        return self.pool.parted(self.grid(size))
 
     def product(self, sizes: Iterable[Dim]) -> Product:
         return [factor for size in sizes for factor in self.factors(size)]
@@ -177,8 +192,6 @@ class Encoder:
 
 
 def refuse(largest: int, name: str) -> None:
-    """Raises ArchcostError for numbers that a page could not show to the unit."""
+    """Raises TooLarge for numbers that a page could not show to the unit."""
     if largest > EXACT:
-        raise ArchcostError(
-            f"{name}: has numbers beyond 2^53, which no page can show to the unit; take smaller settings"
-        )
+        raise TooLarge(f"{name}: has numbers beyond 2^53, which no page can show to the unit; take smaller settings")

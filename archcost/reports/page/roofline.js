@@ -1,7 +1,7 @@
-// The layers on a device's roofline: multiply-adds a byte against multiply-adds a second.
+// The layers on a device's roofline: flops a byte against flops a second, where a multiply-add is two.
 
 import { bottomAxis, leftAxis, logTicks, logarithmic } from "./axes.js";
-import { h, s, section, sized } from "./dom.js";
+import { fillWith, h, s, section, sized, update } from "./dom.js";
 import { seconds, short } from "./format.js";
 import { Roving } from "./roving.js";
 import { family } from "./state.js";
@@ -21,6 +21,7 @@ export class Roofline {
     this.none = h("p", { class: "quiet" });
     this.legend = legend();
     this.roving = new Roving(this.svg);
+    this.dots = new Map(); // by layer, kept from one drawing to the next
     body.append(this.none, this.svg, this.legend);
     new ResizeObserver(() => this.svg.clientWidth !== this.drawn && this.draw()).observe(body);
   }
@@ -55,36 +56,51 @@ export class Roofline {
     return ` ${selected}, which is selected, has none of this cost: ${why}.`;
   }
 
-  dot({ layer, own, x: byByte, y: bySecond }, x, y) {
+  dot(point, x, y) {
+    const { layer, own } = point;
     const chosen = layer.name === this.state.selected;
-    const dot = s("circle", {
+    if (!this.dots.has(layer.name)) this.dots.set(layer.name, this.dotOf(layer.name));
+    const found = this.dots.get(layer.name);
+    Object.assign(found, { point });
+    update(found.dot, {
       class: `dot-mark k-${family(layer)}${chosen ? " selected" : ""}`,
-      cx: x,
-      cy: y,
+      cx: x.toFixed(2),
+      cy: y.toFixed(2),
       r: chosen ? 8 : 5.5,
-      role: "button",
-      "data-mark": layer.name,
-      tabindex: -1,
       "aria-label": `${layer.name}, ${seconds(own.seconds)}, ${own.bound} bound`,
       "aria-pressed": String(chosen),
-      onclick: () => this.state.select(layer.name),
     });
-    return tipOn(dot, () => [
-      layer.name,
-      ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
-      ["macs a second", short(bySecond)],
-      ["macs a byte", String(+byByte.toPrecision(3))],
-    ]);
+    return found.dot;
+  }
+
+  dotOf(name) {
+    const dot = s("circle", {
+      role: "button",
+      "data-mark": name,
+      tabindex: -1,
+      onclick: () => this.state.select(name),
+    });
+    const found = { dot, point: null };
+    tipOn(dot, () => {
+      const { layer, own, x, y } = found.point;
+      return [
+        layer.name,
+        ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
+        ["flops a second", short(y)],
+        ["flops a byte", String(+x.toPrecision(3))],
+      ];
+    });
+    return found;
   }
 }
 
-// A network's kernels on a device: multiply-adds a byte (x) and a second (y).
+// A network's kernels on a device: flops a byte (x) and a second (y).
 export function pointsOf(now, time) {
   return now.layers.flatMap((layer, i) => {
     const own = time.layers[i];
     if (!own || !layer.macs || !layer.bytes_moved) return [];
     const macs = layer.macs * now.batch;
-    return [{ layer, own, x: macs / layer.bytes_moved, y: macs / own.seconds }];
+    return [{ layer, own, x: layer.intensity, y: (2 * macs) / own.seconds }];
   });
 }
 
@@ -94,7 +110,7 @@ export function drawRoofs(svg, roof, points, mark) {
   const height = Math.round(Math.min(420, Math.max(300, width * 0.45)));
   const [left, right, bottom] = [MARGIN_ROOF.left, width - MARGIN_ROOF.right, height - MARGIN_ROOF.bottom];
   sized(svg, width, height);
-  const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], roof[kind]]);
+  const roofs = Object.keys(ROOFS).map((kind) => [ROOFS[kind], 2 * roof[kind]]);
   const highest = Math.max(...roofs.map(([, rate]) => rate));
   const xs = points.map((point) => point.x);
   const x = logarithmic([Math.min(0.1, ...xs), Math.max(highest / roof.bytes, ...xs) * 2], [left, right]);
@@ -102,11 +118,13 @@ export function drawRoofs(svg, roof, points, mark) {
   const y = logarithmic([lowest, highest * 1.8], [bottom, MARGIN_ROOF.top]).clamp(true);
   const [low, high] = x.domain();
   const reach = (rate) => rate / roof.bytes;
-  svg.replaceChildren(
+  if (svg.childElementCount !== 2) svg.replaceChildren(s("g", {}), s("g", {}));
+  const [axes, marks] = svg.children;
+  axes.replaceChildren(
     leftAxis(y, right, left, logTicks(y, 5), short),
     bottomAxis(x, bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) => String(+tick.toPrecision(2))),
-    s("text", { x: left, y: 13, class: "axis-name" }, "Multiply-adds a second"),
-    s("text", { x: right, y: height - 8, class: "axis-name end" }, "multiply-adds a byte moved"),
+    s("text", { x: left, y: 13, class: "axis-name" }, "Flops a second"),
+    s("text", { x: right, y: height - 8, class: "axis-name end" }, "flops a byte moved"),
     s("line", {
       class: "roof slope",
       x1: x(Math.max(low, reach(lowest))),
@@ -118,8 +136,9 @@ export function drawRoofs(svg, roof, points, mark) {
       s("line", { class: "roof", x1: x(Math.max(low, reach(rate))), x2: right, y1: y(rate), y2: y(rate) }),
     ),
     ...roofNames(roofs, y).map((name) => label(name.text, right, name.y - 5, right - left, "roof-name end")),
-    ...points.map((point) => mark(point, x, y)),
   );
+  const drawn = points.map((point) => mark(point, x, y));
+  fillWith(marks, drawn);
 }
 
 // Roofs that lie side by side share a name.

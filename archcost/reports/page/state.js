@@ -4,6 +4,7 @@ import { commandLine } from "./command.js";
 import { bytes, seconds, short } from "./format.js";
 import { Device, Network } from "./model.js";
 import { runsOf } from "./runs.js";
+import { Variants } from "./variants.js";
 
 export class State {
   constructor(data) {
@@ -24,6 +25,7 @@ export class State {
     this.parts = [];
     this.watchers = [];
     this.evaluate();
+    this.variants = data.front ? new Variants(this) : null;
   }
 
   get network() {
@@ -141,11 +143,11 @@ export class State {
     const words = commandLine(
       {
         spec: network.spec,
-        alpha: alpha.fixed ? null : alpha.values[knobs.alpha],
-        resolution: resolution.fixed ? null : resolution.values[knobs.resolution],
+        alpha: given(alpha, knobs.alpha) ? alpha.values[knobs.alpha] : null,
+        resolution: given(resolution, knobs.resolution) ? resolution.values[knobs.resolution] : null,
         parameters: parameters
-          .map((each, i) => [each.name, each.values[knobs.parameters[i]], each.values.length])
-          .filter(([, , choices]) => choices > 1),
+          .filter((each, i) => given(each, knobs.parameters[i]))
+          .map((each) => [each.name, each.values[knobs.parameters[parameters.indexOf(each)]]]),
       },
       { ...this.data, batch: this.batch, dtype: this.dtype, device: this.page.devices[this.device] },
     );
@@ -153,6 +155,9 @@ export class State {
     return words.join(" ");
   }
 }
+
+// Whether a command line names a knob's value: where there are others, or it is not the spec's own.
+const given = (knob, at) => knob.values.length > 1 || String(knob.values[at]) !== String(knob.own);
 
 // How far each layer is along a cost, and how that is written.
 export const COSTS = {

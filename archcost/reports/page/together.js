@@ -50,7 +50,7 @@ export class Together {
     const { state } = this;
     this.drawn = this.memory.clientWidth;
     this.cost.value = state.cost;
-    this.names.replaceChildren(...state.networks.map((network, i) => h("li", {}, key(i), network.spec)));
+    this.names.replaceChildren(...state.networks.map((network, i) => h("li", {}, key(i), network.label)));
     this.drawMemory();
     this.drawRoof();
     this.drawKinds();
@@ -78,7 +78,7 @@ export class Together {
         d: line(envelope(steps, Math.ceil(steps.length / STEPS))),
         style: { stroke: `var(--space-${i % 6})`, "stroke-dasharray": DASHES[i % 6] },
       });
-      return tipOn(path, () => [now.network.spec, ["peak", bytes(now.memory.peak)], ["at", now.totals.peak_at]]);
+      return tipOn(path, () => [now.network.label, ["peak", bytes(now.memory.peak)], ["at", now.totals.peak_at]]);
     };
     this.memory.replaceChildren(
       leftAxis(y, width - right, left, y.ticks(4), String),
@@ -93,7 +93,7 @@ export class Together {
     const { evaluated, device, page } = this.state;
     const points = evaluated.flatMap((now, i) => {
       const time = now?.times[device];
-      return time ? pointsOf(now, time).map((point) => ({ ...point, i, spec: now.network.spec })) : [];
+      return time ? pointsOf(now, time).map((point) => ({ ...point, i, spec: now.network.label })) : [];
     });
     const fit = evaluated.map((now) => now?.times[device]?.fit).find(Boolean);
     this.roofPanel.hidden = !fit;
@@ -116,8 +116,8 @@ export class Together {
     return tipOn(mark, () => [
       `${spec}: ${layer.name}`,
       ["time", `${seconds(own.seconds)}, ${own.bound} bound`],
-      ["macs a second", short(bySecond)],
-      ["macs a byte", String(+byByte.toPrecision(3))],
+      ["flops a second", short(bySecond)],
+      ["flops a byte", String(+byByte.toPrecision(3))],
     ]);
   }
 
@@ -148,7 +148,7 @@ export class Together {
           sums.map((each, i) => cell(each[name], totals[i], state.evaluated[i])),
         ),
       );
-    const heads = state.networks.map((network) => h("th", { scope: "col", class: "right" }, network.spec));
+    const heads = state.networks.map((network) => h("th", { scope: "col", class: "right" }, network.label));
     this.table.replaceChildren(h("thead", {}, h("tr", {}, h("td", {}), heads)), h("tbody", {}, rows));
   }
 }

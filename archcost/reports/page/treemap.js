@@ -1,6 +1,6 @@
 // Where a cost goes: rectangles by block or by kind of operator.
 
-import { h, s, section, select, sized } from "./dom.js";
+import { fillWith, h, s, section, select, sized, update } from "./dom.js";
 import { percent } from "./format.js";
 import { Roving } from "./roving.js";
 import { COSTS, FAMILY_NAMES, family } from "./state.js";
@@ -34,6 +34,7 @@ export class Treemap {
     this.cost = element.querySelector("select");
     this.svg = s("svg", { class: "chart treemap", role: "group", "aria-label": "Treemap of cost" });
     this.roving = new Roving(this.svg);
+    this.leaves = new Map(); // by layer
     body.append(this.svg, legend());
     new ResizeObserver(() => this.resized()).observe(body);
   }
@@ -69,8 +70,9 @@ export class Treemap {
       .round(true)(root);
     const drawn = root.descendants().filter((node) => node.depth && node.value);
     this.roving.redraw(() =>
-      this.svg.replaceChildren(
-        ...drawn.map((node) => (node.children ? this.block(node) : this.leaf(node, total, write))),
+      fillWith(
+        this.svg,
+        drawn.map((node) => (node.children ? this.block(node) : this.leaf(node, total, write))),
       ),
     );
   }
@@ -101,32 +103,37 @@ export class Treemap {
     return group;
   }
 
+  // A layer's rectangle, kept from one drawing to the next.
   leaf(node, total, write) {
-    const { x0, y0, x1, y1 } = node;
-    const { value } = node;
+    const { x0, y0, x1, y1, value } = node;
     const { layer } = node.data;
     const [width, height] = [x1 - x0, y1 - y0];
     const chosen = layer.name === this.state.selected;
-    const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
-    const name = `${layer.name}: ${write(value)}, ${percent(value / total)}`;
-    const group = s(
-      "g",
-      {
-        class: `leaf k-${family(layer)}${chosen ? " selected" : ""}`,
-        role: "button",
-        "data-mark": layer.name,
-        tabindex: -1,
-        "aria-label": name,
-        "aria-pressed": String(chosen),
-        onclick: () => this.state.select(layer.name),
-      },
-      s("rect", { x: x0, y: y0, width, height, rx: 2 }),
-    );
-    if (width > 34 && height > 17) group.append(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
+    if (!this.leaves.has(layer.name)) this.leaves.set(layer.name, this.leafOf(layer.name));
+    const found = this.leaves.get(layer.name);
     const share = percent(value / total);
+    found.lines = [layer.name, [layer.kind, write(value)], ["share", share]];
+    update(found.group, {
+      class: `leaf k-${family(layer)}${chosen ? " selected" : ""}`,
+      "aria-label": `${layer.name}: ${write(value)}, ${share}`,
+      "aria-pressed": String(chosen),
+    });
+    update(found.rect, { x: x0, y: y0, width, height });
+    const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
+    const texts = [];
+    if (width > 34 && height > 17) texts.push(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
     if (height > 32 && fitted(share, width - 7) === share) // a number whole, or not at all
-      group.append(s("text", { x: x0 + 5, y: y0 + 27, class: "leaf-share number" }, share));
-    return tipOn(group, () => [layer.name, [layer.kind, write(value)], ["share", percent(value / total)]]);
+      texts.push(s("text", { x: x0 + 5, y: y0 + 27, class: "leaf-share number" }, share));
+    if (texts.length || found.group.childElementCount > 1) found.group.replaceChildren(found.rect, ...texts);
+    return found.group;
+  }
+
+  leafOf(name) {
+    const rect = s("rect", { rx: 2 });
+    const marks = { role: "button", "data-mark": name, tabindex: -1, onclick: () => this.state.select(name) };
+    const found = { rect, group: s("g", marks, rect), lines: [] };
+    tipOn(found.group, () => found.lines);
+    return found;
   }
 }
 

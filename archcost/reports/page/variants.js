@@ -12,7 +12,12 @@ export class Variants {
     this.columns = front.columns;
     this.published = front.published;
     this.axes = this.choices();
-    this.limits = this.columnsOf(front.limits);
+    // Limits of the search, as [column, value]; of those on what is not known here only the search could tell.
+    this.limits = front.limits.filter(([name]) => name in this.axes);
+    this.untold = front.limits.filter(([name]) => !(name in this.axes));
+    // What the search was asked for: up, then across; null where one of them is not known here.
+    const [y, x] = front.objectives.map((name) => name.replace("+", ""));
+    this.asked = y in this.axes && x in this.axes ? { x, y } : null;
   }
 
   // What can stand on an axis: title, how it is written, and whether more is better.
@@ -29,6 +34,10 @@ export class Variants {
       if (name === "measured") found[name] = { title: "Measured time", write: seconds };
       if (name.startsWith("measured:")) found[name] = { title: `Measured time, ${name.slice(9)}`, write: seconds };
     }
+    for (const name of this.data.objectives.filter((each) => each.startsWith("+"))) {
+      const axis = found[name.slice(1)];
+      if (axis) Object.assign(axis, { up: true, title: `${axis.title}, more is better` });
+    }
     return Object.fromEntries(
       Object.entries(found).filter(([name]) => this.columns[name].some((value) => !Number.isNaN(value))),
     );
@@ -39,20 +48,13 @@ export class Variants {
     return this.columns[name].reduce((found, value) => found + !Number.isNaN(value), 0);
   }
 
-  // The search's limits by column; a least accuracy is one too.
-  columnsOf(limits) {
-    const times =
-      Object.keys(this.columns).find((name) => name === "measured" && name in this.axes) ??
-      Object.keys(this.axes).find((name) => name.startsWith("seconds:"));
-    return Object.entries(limits).flatMap(([name, value]) => {
-      if (name === "latency_ms") return times ? [[times, value * 1e-3]] : [];
-      if (name.startsWith("latency_ms_")) {
-        const device = name.slice(11);
-        const column = [`measured:${device}`, `seconds:${device}`].find((each) => each in this.axes);
-        return column ? [[column, value * 1e-3]] : [];
-      }
-      return [[name === "min_accuracy" ? "accuracy" : name, value]];
-    });
+  // Whether a budget along an axis is a least, as accuracy's is; else it is a most.
+  least(name) {
+    return name === "accuracy";
+  }
+
+  keeps(name, value, limit) {
+    return this.least(name) ? value >= limit : value <= limit;
   }
 
   values(name) {
@@ -67,12 +69,12 @@ export class Variants {
   settings(at) {
     const space = this.data.spaces[this.columns.space[at]];
     let number = this.columns.number[at];
-    const found = {};
+    const found = [];
     for (const { name, values } of [...space.axes].reverse()) {
-      found[name] = values[number % values.length];
+      found.unshift([name, values[number % values.length]]);
       number = Math.floor(number / values.length);
     }
-    return { index: this.columns.space[at], spec: space.spec, found };
+    return { index: this.columns.space[at], spec: space.spec, found: Object.fromEntries(found) };
   }
 
   describe(at) {
@@ -123,30 +125,29 @@ export class Variants {
     const { index, found } = this.settings(at);
     const { state } = this;
     const { batch, dtype } = this.data;
-    const { alpha, resolution, parameters } = state.networks[index].knobs;
-    const near = (values, wanted) =>
-      values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
-    const place = (values, wanted) =>
-      Math.max(
-        0,
-        values.findIndex((value) => String(value) === String(wanted)),
-      );
+    const knobs = state.networks[index].knobs;
+    const place = (knob, wanted, own) => {
+      const at_ = knob.values.findIndex((value) => String(value) === String(wanted));
+      return at_ < 0 ? own : at_;
+    };
+    const now = state.knobs[index];
     const own = {
-      alpha: near(alpha.values, found.alpha),
-      resolution: place(resolution.values, found.resolution),
-      parameters: parameters.map((each) => place(each.values, found[each.name])),
+      alpha: place(knobs.alpha, found.alpha, now.alpha),
+      resolution: place(knobs.resolution, found.resolution, now.resolution),
+      parameters: knobs.parameters.map((each, i) => place(each, found[each.name] ?? each.own, now.parameters[i])),
     };
     state.set({ knobs: state.turned(own, index), active: index, batch, dtype });
   }
 
-  // The places of all variants that two axes know, the cheapest first, then the better.
+  // The places of all variants that two axes know, the best along x first, then the better.
   ordered(x, y) {
     const [xs, ys] = [this.values(x), this.values(y)];
     const sign = this.axes[y].up ? -1 : 1;
+    const along = this.least(x) ? -1 : 1;
     const order = new Uint32Array(this.count);
     let many = 0;
     for (let i = 0; i < this.count; i++) if (xs[i] === xs[i] && ys[i] === ys[i]) order[many++] = i;
-    return order.subarray(0, many).sort((a, b) => xs[a] - xs[b] || (ys[a] - ys[b]) * sign || a - b);
+    return order.subarray(0, many).sort((a, b) => (xs[a] - xs[b]) * along || (ys[a] - ys[b]) * sign || a - b);
   }
 
   // The front of places in that order.
@@ -164,33 +165,51 @@ export class Variants {
     return found;
   }
 
-  // The best along y with at most `budget` along x that keeps to the search's other limits; -1 for none. Ties go to
-  // fewer multiply-adds, then fewer parameters, then the earlier variant, as in a search.
+  // The best along y within a budget along x that keeps to the search's other limits; -1 for none. Ties go to higher
+  // accuracy, fewer multiply-adds, fewer parameters, and then to the earlier variant, as in a search.
   // without: a place that is passed over.
   winner(x, y, budget, without = -1) {
     const [xs, ys] = [this.values(x), this.values(y)];
-    const { macs, params } = this.columns;
+    const { macs, params, accuracy: known } = this.columns;
     const sign = this.axes[y].up ? -1 : 1;
-    const others = this.limits
-      .filter(([name]) => name !== x && this.columns[name])
-      .map(([name, limit]) => [this.columns[name], limit, name === "accuracy"]);
+    const others = this.limits.filter(([name]) => name !== x).map(([name, limit]) => [name, this.columns[name], limit]);
+    const accuracyOf = (i) => (known[i] === known[i] ? known[i] : -1);
+    const against = (i, best) =>
+      sign * (ys[i] - ys[best]) ||
+      accuracyOf(best) - accuracyOf(i) ||
+      macs[i] - macs[best] ||
+      params[i] - params[best];
     let best = -1;
     for (let i = 0; i < this.count; i++) {
-      if (!(xs[i] <= budget) || ys[i] !== ys[i] || i === without) continue;
-      if (!others.every(([column, limit, least]) => (least ? column[i] >= limit : column[i] <= limit))) continue;
-      if (best < 0) best = i;
-      else {
-        const better = sign * (ys[i] - ys[best]) || macs[i] - macs[best] || params[i] - params[best];
-        if (better < 0) best = i;
-      }
+      if (!this.keeps(x, xs[i], budget) || ys[i] !== ys[i] || i === without) continue;
+      if (!others.every(([name, column, limit]) => this.keeps(name, column[i], limit))) continue;
+      if (best < 0 || against(i, best) < 0) best = i;
     }
     return best;
+  }
+
+  // The place of the variant that the knobs are set to, whether or not the tables hold its network; -1 for none.
+  set() {
+    const { network, knobs, active } = this.state;
+    const { alpha, resolution, parameters } = network.knobs;
+    const own = knobs[active];
+    const values = { alpha: alpha.values[own.alpha], resolution: resolution.values[own.resolution] };
+    parameters.forEach((each, i) => (values[each.name] = each.values[own.parameters[i]]));
+    let number = 0;
+    for (const { name, values: all } of this.data.spaces[active].axes) {
+      const place = all.findIndex((value) => String(value) === String(values[name]));
+      if (place < 0) return -1;
+      number = number * all.length + place;
+    }
+    const { space, number: numbers } = this.columns;
+    for (let i = 0; i < this.count; i++) if (numbers[i] === number && space[i] === active) return i;
+    return -1;
   }
 
   // The variant that is the network in view; -1 for none.
   current() {
     const { now, active, data } = this.state;
-    if (!now) return -1;
+    if (!now) return this.set();
     const { macs, params, space, peak_activation_bytes: peak } = this.columns;
     const scale = (data.dtypes[this.data.dtype] * this.data.batch) / (data.dtypes[now.dtype] * now.batch);
     const bytes_ = now.totals.peak_activation_bytes * scale;

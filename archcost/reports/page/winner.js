@@ -28,10 +28,10 @@ export class Winner {
     ]);
     const { title, write } = variants.axes[front.x];
     const others = variants.limits
-      .filter(([name]) => name !== front.x && variants.axes[name])
+      .filter(([name]) => name !== front.x)
       .map(
         ([name, limit]) =>
-          `${variants.axes[name].title} ${name === "accuracy" ? "≥" : "≤"} ${variants.axes[name].write(limit)}`,
+          `${variants.axes[name].title} ${variants.least(name) ? "≥" : "≤"} ${variants.axes[name].write(limit)}`,
       );
     this.element.replaceChildren(
       ...[
@@ -44,7 +44,7 @@ export class Winner {
             h(
               "div",
               { class: "tile-name" },
-              `Wins at ${lowered(title)} ≤ ${write(front.budget)}, ${front.scale}`,
+              `Wins at ${lowered(title)} ${variants.least(front.x) ? "≥" : "≤"} ${write(front.budget)}, ${front.scale}`,
             ),
             h("div", { class: "winner-name", id: "winner-name" }, `${spec}, ${text}`),
           ),
@@ -90,20 +90,20 @@ export class Winner {
     const { write, up } = variants.axes[front.y];
     const ys = variants.values(front.y);
     const second = variants.winner(front.x, front.y, front.budget, best);
-    const used = [
-      [front.x, front.budget],
-      ...variants.limits.filter(([name]) => name !== front.x && name !== "accuracy" && variants.axes[name]),
-    ];
+    const used = [[front.x, front.budget], ...variants.limits.filter(([name]) => name !== front.x)].filter(
+      ([name]) => !variants.least(name),
+    );
     const shares = used.map(
       ([name, limit]) =>
         `${((100 * variants.values(name)[best]) / limit).toFixed(1)} % of the ${lowered(variants.axes[name].title)}`,
     );
-    const first = `Nothing within the limits ${up ? "is more accurate" : "has less"}; it uses ${shares.join(" and ")} allowed.`;
+    const better = !up ? "has less" : front.y === "accuracy" ? "is more accurate" : "has more";
+    const first = `Nothing within the limits ${better}${shares.length ? `; it uses ${shares.join(" and ")} allowed` : ""}.`;
     if (second < 0) return first;
     const { spec: other, text } = variants.describe(second);
     const spec = front.state.data.front.spaces.length > 1 ? `${other}, ` : "";
     const gap = Math.abs(ys[best] - ys[second]);
-    return `${first} Next: ${spec}${text}, ${up ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
+    return `${first} Next: ${spec}${text}, ${front.y === "accuracy" ? `${gap.toFixed(2)} points behind` : write(ys[second])}.`;
   }
 }
 

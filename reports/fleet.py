@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import json
 import os
 import random
 import signal
@@ -81,8 +82,17 @@ def cpu(here: fleets.Fleet) -> dict[str, float]:
     return found
 
 
-def throughput(per_worker: int) -> tuple[list[tuple[int, float, float]], dict[str, float]]:
-    """By number of workers, results a second and the share of the ideal; CPU seconds for a result, by process."""
+def searched(here: fleets.Fleet, workers: int, measurements: int) -> float:
+    """The share of the ideal throughput that a whole search has, its fits and proposals included."""
+    asked_for = ("--alpha", "0.2:1.2:0.001", "--resolution", "96:224:32", "--measurements", measurements)
+    done = here.search(*asked_for, "--ahead", 4 * workers, "--device", "board", "--format", "json")
+    result = json.loads(done.out)
+    return result["measured"] * SLEEP / workers / result["fleet"]["seconds"]
+
+
+def throughput(per_worker: int) -> tuple[list[tuple[int, float, float, float]], dict[str, float]]:
+    """By number of workers, results a second, and the shares of the ideal of jobs alone and of a search; CPU seconds
+    for a result, by process."""
     rows, spent = [], {}
     for workers in WORKERS:
         with tempfile.TemporaryDirectory() as folder, fleets.Fleet(Path(folder), FLEET_SLEEP=str(SLEEP)) as here:
@@ -91,7 +101,8 @@ def throughput(per_worker: int) -> tuple[list[tuple[int, float, float]], dict[st
             jobs = networks(per_worker * workers)
             asked(here, networks(2 * workers), workers, 2 * workers, Path(folder, "warm.db"))
             seconds, used, _ = asked(here, jobs, workers, 4 * workers, Path(folder, "store.db"))
-            rows.append((workers, len(jobs) / seconds, len(jobs) * SLEEP / workers / seconds))
+            ideal = len(jobs) * SLEEP / workers
+            rows.append((workers, len(jobs) / seconds, ideal / seconds, searched(here, workers, len(jobs))))
             spent = {name: value / len(jobs) for name, value in used.items()}
             print(rows[-1], spent, file=sys.stderr)
     return rows, spent
@@ -194,9 +205,12 @@ def document(rows, spent, soaked) -> str:
         "",
         "## Throughput",
         "",
-        "| workers | results a second | share of the ideal |",
-        "| ---: | ---: | ---: |",
-        *(f"| {workers} | {rate:.1f} | {share:.0%} |" for workers, rate, share in rows),
+        "| workers | results a second | share of the ideal | of a whole search |",
+        "| ---: | ---: | ---: | ---: |",
+        *(f"| {workers} | {rate:.1f} | {share:.0%} | {whole:.0%} |" for workers, rate, share, whole in rows),
+        "",
+        "The last column is `archcost search --cluster`, with its fits, its proposals and its start; the others are "
+        "the same jobs from a list. Medians of three runs.",
         "",
         "CPU time for one result: "
         + ", ".join(f"{name} {value * 1e3:.1f} ms" for name, value in spent.items())
@@ -227,8 +241,8 @@ def scaling(spent: dict[str, float]) -> list[str]:
         "",
         f"The coordinator is one thread, and so is the scheduler; with the CPU times above they can do "
         f"{limit['coordinator']:,.0f} and {limit['scheduler']:,.0f} results a second. The simulation gives each of "
-        "them its time for every result, half on the way out and half on the way back, and each measurement a log-normal "
-        "time (sigma 0.5) around the mean; questions are told in order. `--ahead` is the 16 that a cluster has by "
+        "them its time for every result, half on the way out and half on the way back, and each measurement a "
+        "log-normal time (sigma 0.5) around the mean; questions are told in order. `--ahead` is the 16 that a cluster has by "
         "default, twice the number of devices, or eight times.",
         "",
         "| devices | a measurement takes | ahead | results a second | devices busy | for 100,000 |",
@@ -270,10 +284,10 @@ def main() -> int:
         return kill(asked_for.kill)
     runs = [throughput(asked_for.per_worker) for _ in range(asked_for.repeats)]
     middle = [
-        tuple(statistics.median(run[0][place][part] for run in runs) for part in range(3))
+        tuple(statistics.median(run[0][place][part] for run in runs) for part in range(4))
         for place in range(len(WORKERS))
     ]
-    rows = [(int(workers), rate, share) for workers, rate, share in middle]
+    rows = [(int(workers), *rest) for workers, *rest in middle]
     spent = {name: statistics.median(run[1][name] for run in runs) for name in runs[0][1]}
     soaked = soak(asked_for.soak) if asked_for.soak else None
     (HERE / "fleet.md").write_text(document(rows, spent, soaked), encoding="utf-8")

@@ -68,6 +68,8 @@ class Measuring:
     seconds: Floats = field(init=False)
     width: float = field(init=False, default=EARLY)
     _fitted: int = field(init=False, default=0)
+    _plan: Any = field(init=False, default=())
+    """Candidates that were chosen together, of which the next ones come."""
 
     def __post_init__(self) -> None:
         self._fitted = len(self.measured)
@@ -120,11 +122,16 @@ class Measuring:
 
         wanted = rivals
         reference = self._reference()
-        if left is not None and left < len(rivals):
+        planned = rivals[np.isin(rivals, self._plan)]
+        if len(planned):
+            wanted = planned
+        elif left is not None and left < len(rivals):
             places = np.concatenate([self._done, rivals])
             free, most = len(self._done), min(left, PLANNED)
             best = chain(self.seconds[places], self.value[places], free, most, reference)
             wanted = places[best] if len(best) else rivals
+            if len(self.measured) > ALL or self.every > 1:  # until the next fit it would hardly be another
+                self._plan = wanted
         gains = self._gains(wanted, reference)
         return int(wanted[gains.argmax()])
 
@@ -160,6 +167,7 @@ class Measuring:
         """Predictions from what was measured; a measured candidate's time is its own."""
         import numpy as np
 
+        self._plan = ()
         fusion = next(iter(self.samples))
         places, times = np.array(list(self.measured), int), np.array(list(self.measured.values()))
         chosen, known = places, times

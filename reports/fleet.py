@@ -242,8 +242,8 @@ def scaling(spent: dict[str, float]) -> list[str]:
         f"The coordinator is one thread, and so is the scheduler; with the CPU times above they can do "
         f"{limit['coordinator']:,.0f} and {limit['scheduler']:,.0f} results a second. The simulation gives each of "
         "them its time for every result, half on the way out and half on the way back, and each measurement a "
-        "log-normal time (sigma 0.5) around the mean; questions are told in order. `--ahead` is the 16 that a cluster has by "
-        "default, twice the number of devices, or eight times.",
+        "log-normal time (sigma 0.5) around the mean; questions are told in order. `--ahead` is the 16 that a cluster "
+        "has by default, twice the number of devices, or eight times.",
         "",
         "| devices | a measurement takes | ahead | results a second | devices busy | for 100,000 |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",

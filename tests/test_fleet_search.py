@@ -3,6 +3,7 @@
 import csv
 import json
 import resource
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -162,7 +163,8 @@ def test_trainings_spread_over_slots_and_a_spec_is_sent_along(here, tmp_path):
     assert done_by["one"] >= 3 and done_by["two"] >= 3 and done_by["other"] == 0
 
 
-def test_a_training_whose_worker_dies_is_done_by_another(here, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_training_whose_worker_dies_is_done_by_another(here, tmp_path, number):
     (tmp_path / "slow.py").write_text(TRAIN.replace("sleep(0.2)", "sleep(3)"))
     train = f"{sys.executable} {tmp_path / 'slow.py'} {{spec}} {{alpha}} {{resolution}}"
     for name in ("one", "two"):
@@ -170,7 +172,7 @@ def test_a_training_whose_worker_dies_is_done_by_another(here, tmp_path):
     asked = ("--alpha", "0.25:1:0.25", "--resolution", "128,224", "--evaluate", train, "--out", "out")
     search = here.search(*asked, wait=False)
     fleets.waited(lambda: list(Path(tmp_path, "out", "evaluations").glob("*.log")))
-    here.kill("one")
+    here.kill("one", number)
     _, said = search.communicate(timeout=120)
     assert search.returncode == 0, said
     result = json.loads((tmp_path / "out" / "result.json").read_text())

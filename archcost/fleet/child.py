@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 from archcost.errors import ArchcostError
@@ -86,13 +87,19 @@ class Child:
         return told
 
     def stop(self) -> None:
-        if self._process is not None:
+        """Ends it, and what it runs."""
+        if self._process is None:
+            return
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(OSError):  # it has ended already
+            self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS + 1)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            self._process = None
+        self._process.stdout.close()
+        self._process = None
 
     def _died(self) -> Failure:
         assert self._process is not None
@@ -104,11 +111,9 @@ class Child:
 
 def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     assert process.stdout is not None
-    try:
+    with suppress(ValueError):  # closed meanwhile
         for line in process.stdout:
             lines.put(line)
-    except ValueError:  # closed meanwhile
-        pass
     lines.put(None)
 
 

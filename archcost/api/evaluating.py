@@ -62,6 +62,7 @@ def evaluated(
             journal=effort.journal,
             watched=lambda count: moved(count, None),
         )
+    answer.ahead = effort.ahead or AHEAD
     work = answer.evaluating
     if work is not None and work.ended == INTERRUPTED and not work.asked:
         raise ArchcostError("interrupted before anything was known; the same search goes on with what the store has")

@@ -57,8 +57,9 @@ Recall = Callable[[Candidates], Mapping[int, Mapping[str, float | None]]]
 
 @dataclass(eq=False)
 class _Round:
-    """Candidates beside the loop that measures them. spent: candidates asked for; known: those that an earlier run
-    measured."""
+    """Candidates beside the loop that measures them. exact: whether every variant was gone through; everything: whether
+    all that count are in the table, or could not beat the front; looked: whether others were looked for since the first
+    fit; spent: candidates asked for; known: those that an earlier run measured."""
 
     question: Question
     table: Candidates
@@ -66,6 +67,9 @@ class _Round:
     budget: int | None
     ahead: int
     recall: Recall
+    exact: bool
+    everything: bool
+    looked: bool = False
     spent: int = 0
     known: int = 0
     loop: Jointly = field(init=False)
@@ -104,7 +108,7 @@ class _Round:
             self.loop.ask(place)
 
     def _value(self) -> Any:
-        """Of each candidate, more of which is better; nobody knows it is worse than any."""
+        """Of each candidate, more being better; where nobody knows it, less than any other."""
         import numpy as np
 
         objective = self.question.objectives[0]
@@ -123,6 +127,20 @@ class _Round:
         space = self.question.spaces[int(self.table.space[place])]
         network = build(space.document, space.settings(int(self.table.number[place])))
         return {device.label: Job(space.name, network, device.name) for device in self.devices}
+
+    def propose(self, alone: bool) -> int | None:
+        """The candidate to ask for next, of a wider table where it is time to look beyond it: once the device is known,
+        and when nothing else is left. alone: whether nothing is open."""
+        while True:
+            early = len(self.loop.measured) == FEWEST and not self.looked
+            place = self.loop.propose()
+            dry = place is None and alone and not len(self.loop.rivals())
+            if not self.exact or self.everything or not (early or dry):
+                return place
+            self.looked = True
+            if not self.widened():
+                self.everything = dry
+                return place
 
     def widened(self) -> bool:
         """Takes in candidates that were not weighed so far and could, as predicted now, beat the front; whether there
@@ -153,13 +171,13 @@ class _Round:
             found[label] = Predictor(Profile(label or "as measured", "", "", True, {dtype: fit}), dtype)
         return found
 
-    def answer(self, found: Answer, ended: str, everything: bool) -> Answer:
+    def answer(self, found: Answer, ended: str) -> Answer:
         rivals = len(self.loop.rivals())
         said = f"{rivals} candidates" if rivals > 1 else "1 candidate"
         left = [f"{said} could still beat the front"] if rivals else []
         ended = "; ".join([ended or (SPENT if rivals else DONE), *left])
         work = Work(len(self.loop.measured), self.known, len(self.loop.failed), ended)
-        told_ = told(found, self.table, self.loop, self.predictors, work, exact=everything and not rivals)
+        told_ = told(found, self.table, self.loop, self.predictors, work, exact=self.everything and not rivals)
         told_.ahead = self.ahead
         return told_
 
@@ -183,39 +201,38 @@ def measured(
     was measured so far.
     """
     everything = found.exact and len(found.candidates) == found.found.feasible
-    state = _Round(found.question, found.candidates, devices, budget, ahead, recall)
-    inquiry = Inquiry(crew, ahead)
-    start = time.monotonic()
-    ended, looked = "", False
+    state = _Round(found.question, found.candidates, devices, budget, ahead, recall, found.exact, everything)
+    until = None if seconds is None else time.monotonic() + seconds
     try:
-        while True:
-            if not ended and not inquiry.full:
-                early = len(state.loop.measured) == FEWEST and not looked
-                place = state.loop.propose()
-                dry = place is None and not inquiry.open and not len(state.loop.rivals())
-                if found.exact and not everything and (early or dry):
-                    looked = True
-                    if state.widened():
-                        continue
-                    everything = dry
-                if place is not None and seconds is not None and time.monotonic() - start > seconds:
-                    ended = LATE
-                elif place is not None:
-                    state.spent += 1
-                    state.loop.ask(place)
-                    inquiry.put(place, state.jobs(place))
-                    continue
-            if not inquiry.open:
-                break
-            state.loop.tell(*inquiry.next())
-            watched(len(state.loop.measured), len(state.loop.rivals()))
+        ended = _asked(state, Inquiry(crew, ahead), until, watched)
     except KeyboardInterrupt:
         ended = INTERRUPTED
     state.loop.forget()
     if not state.loop.measured:
         where = " on every device" if len(devices) > 1 else ""
         raise ArchcostError(f"nothing could be measured{where}: {ended or f'{len(state.loop.failed)} tries failed'}")
-    return state.answer(found, ended, everything)
+    return state.answer(found, ended)
+
+
+def _asked(state: _Round, inquiry: Inquiry, until: float | None, watched: Callable[[int, int], None]) -> str:
+    """Asks, and is told, until nothing is left to ask and nothing is open; LATE where time ended it, else "".
+
+    until: by time.monotonic().
+    """
+    ended = ""
+    while True:
+        place = None if ended or inquiry.full else state.propose(not inquiry.open)
+        if place is not None and until is not None and time.monotonic() > until:
+            ended, place = LATE, None
+        if place is not None:
+            state.spent += 1
+            state.loop.ask(place)
+            inquiry.put(place, state.jobs(place))
+        elif inquiry.open:
+            state.loop.tell(*inquiry.next())
+            watched(len(state.loop.measured), len(state.loop.rivals()))
+        else:
+            return ended
 
 
 def kernels(question: Question, table: Candidates) -> Samples:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -139,7 +140,8 @@ def test_what_hangs_is_killed_tried_elsewhere_and_given_up(here, tmp_path):
 
 
 def test_a_worker_that_stops_answering_is_gone_round(here, tmp_path, monkeypatch):
-    monkeypatch.setattr("archcost.fleet.fleet.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("archcost.fleet.dispatch.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("archcost.fleet.dispatch.SILENT_SECONDS", 3)
     for name in ("one", "two"):
         here.start_worker(name)
     with Store(tmp_path / "store.db") as store, Fleet(here.address) as fleet:
@@ -313,7 +315,6 @@ def test_workers_that_are_not_archcosts_are_left_alone():
 def test_a_worker_that_cannot_begin_says_why(tmp_path, words, said):
     (tmp_path / "devices.py").write_text(fleets.DEVICE)
     done = subprocess.run(fleets.command("worker", *words), cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    import re
 
     assert done.returncode in (1, 2) and re.search(said, done.stderr), done.stderr
     assert "Traceback" not in done.stderr
@@ -380,3 +381,120 @@ def test_time_is_not_waited_for_ever(here):
     with Fleet(here.address, patience=Patience(wait=1)) as fleet, pytest.raises(Stopped, match="no worker"):
         fleet.until(lambda members: "no worker offers board")
     assert time.monotonic() - start < 30
+
+
+def answers(*given):
+    """A client of Dask's whose futures are these coroutines' results, one after the other."""
+    left = list(given)
+    return SimpleNamespace(
+        id="Client-test", submit=lambda *words, **named: SimpleNamespace(result=left.pop(0), release=lambda: None)
+    )
+
+
+def test_a_late_answer_counts_once_and_its_slot_is_free_again(monkeypatch):
+    import asyncio
+
+    from archcost.fleet import dispatch
+
+    monkeypatch.setattr(dispatch, "GRACE_SECONDS", 0.05)
+    measured = json.dumps({"measurement": {"status": "ok"}})
+
+    async def story():
+        members, settled, failures = Members(), [], []
+        members.update({f"tcp://{pid}": offer(pid=pid) for pid in (1, 2)})
+        late, never = asyncio.Event(), asyncio.Event()
+
+        async def first():
+            await late.wait()
+            return measured
+
+        async def second():
+            await never.wait()
+            return measured
+
+        async def third():
+            return measured
+
+        dispatcher = dispatch.Dispatcher(
+            answers(first, second, third),
+            members,
+            3,
+            lambda errand, answer: settled.append(errand.order),
+            print,
+            failures.append,
+        )
+        slot = next(iter(members.all.values())).offer.devices[0].resource
+        request = Request(archcost.__version__, MEASURE, "k", "s", "f", "t", {}, 0.01)
+
+        async def begun():
+            for key in list(dispatcher._rides):
+                dispatcher.hear(key)
+            await asyncio.sleep(0.2)
+
+        errands = [dispatch.Errand(order, request, slot) for order in (0, 1)]
+        errands[0].task = dispatcher.begun(dispatcher.attempts(errands[0]))
+        await asyncio.sleep(0.01)
+        await begun()  # and does not answer: another worker is asked, which does not answer either
+        await asyncio.sleep(0.05)
+        assert settled == [] and len(dispatcher._rides) == 2
+        late.set()
+        await asyncio.sleep(0.05)
+        assert settled == [0]
+        errands[1].task = dispatcher.begun(dispatcher.attempts(errands[1]))
+        await asyncio.sleep(0.05)  # in the first one's slot
+        assert settled == [0, 1]
+        never.set()
+        await asyncio.sleep(0.05)
+        assert settled == [0, 1] and not failures and not dispatcher._rides
+        # Both workers are free again, neither twice.
+        seats = [members.seat(slot, set()) for _ in range(4)]
+        primary = [seat for seat in seats if seat is not None and not seat.spare]
+        assert sorted(seat.member.offer.pid for seat in primary) == [1, 2]
+
+    asyncio.run(story())
+    assert measured
+
+
+def test_one_slot_and_a_search_that_comes_while_another_has_it(here, tmp_path):
+    """What waits behind another search's job is not lost, and no slot goes with it."""
+    (tmp_path / "train.py").write_text(
+        "import sys, time\ntime.sleep(float(sys.argv[1]))\nprint('{\"accuracy\": 50}')\n"
+    )
+    long, short = (f"{fleets.sys.executable} train.py {seconds} {{alpha}}" for seconds in ("6", "0.1"))
+    here.start_worker("one", "--train-slots", "1", "--allow", long, "--allow", short)
+    space = ("--resolution", "128", "--alpha")
+    first = here.search(*space, "0.5", "--evaluate", long, "--time-limit", "60", wait=False)
+    fleets.waited(lambda: subprocess.run(["pgrep", "-f", "train.py 6 0"], capture_output=True).returncode == 0)
+    second = here.run(
+        *("search", *space, "0.3,0.6", "--evaluate", short, "--time-limit", "1", "--cluster", here.address),
+        *("--store", "other.db", "--format", "json"),
+    )
+    assert second.returncode == 0, second.err
+    found = json.loads(second.out)
+    assert found["evaluated"] == 2 and found["failed"] == 0 and found["fleet"]["workers"][0]["lost"] == 0
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_a_worker_that_is_told_to_stop_leaves_nothing_running(here, tmp_path):
+    (tmp_path / "train.py").write_text("import time\ntime.sleep(60)\n")
+    train = f"{fleets.sys.executable} train.py {{alpha}} 4242"
+    worker = here.start_worker("one", "--train-slots", "1", "--allow", train)
+    here.search("--resolution", "128", "--alpha", "0.5", "--evaluate", train, wait=False)
+    ours = ["pgrep", "-f", "train.py 0.5 4242"]
+    fleets.waited(lambda: subprocess.run(ours, capture_output=True).returncode == 0)
+    here.kill("one", signal.SIGINT)
+    assert worker.wait(timeout=20) == 0
+    assert fleets.waited(lambda: subprocess.run(ours, capture_output=True).returncode == 1, 10)
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [{"version": "9.9.9", "new": 1}, {"version": archcost.__version__, "train_slots": "many"}, {"version": 3}],
+)
+def test_offers_that_nobody_understands_are_named(offered):
+    members = Members()
+    said = members.update({"tcp://a": {METRIC: {"name": "w", "pid": 3, **offered}}})
+    assert len(said) == 1 and "w-3" in said[0] and not members.all
+    if offered["version"] != archcost.__version__:
+        assert str(offered["version"]) in said[0] and archcost.__version__ in said[0]

@@ -315,7 +315,7 @@ def test_results_travel_as_json():
 def test_an_evaluation_on_a_worker(tmp_path):
     """From a search's job to a request, to what a worker makes of it, to the search's store."""
     from archcost import __version__
-    from archcost.fleet.evaluations import evaluation as performed
+    from archcost.fleet import trainer
     from archcost.fleet.wire import EVALUATE, Request, spec_of
 
     network = build(SPEC, settle(SPEC, "0.35", None, "32x64", {"depth": "3"}))
@@ -333,8 +333,8 @@ def test_an_evaluation_on_a_worker(tmp_path):
                 __version__, EVALUATE, evaluator.key(network), **spec_of(network, "mine"), **limits,
                 command=there.command, curves=there.curves,
             )  # fmt: skip
-            answer = json.loads(json.dumps(performed(Request.read(request.text_of()))))
-            found = evaluator.accept(network, "mine", Result.of(answer["evaluation"]))
+            answer = json.loads(json.dumps(run(trainer.order(Request.read(request.text_of()))).data()))
+            found = evaluator.accept(network, "mine", Result.of(answer))
             assert (found.status, found.curve) == (status, {1: accuracy}), found.reason
             assert store.evaluation(request.key) == found == evaluator.known(network)
             assert (found.spec, found.alpha, found.resolution) == ("mine@depth=3", 0.35, "32x64")

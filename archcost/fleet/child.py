@@ -88,23 +88,23 @@ class Child:
 
     def stop(self) -> None:
         """Ends it, and what it runs."""
-        if self._process is None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert process.stdin is not None and process.stdout is not None
         with suppress(OSError):  # it has ended already
-            self._process.stdin.close()
+            process.stdin.close()
         try:
-            self._process.wait(END_SECONDS + 1)
+            process.wait(END_SECONDS + 1)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._process = None
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
     def _died(self) -> Failure:
-        assert self._process is not None
-        code = self._process.wait()
+        process = self._process
         self.stop()
+        code = 0 if process is None else process.wait()
         said = f"exit code {code}" if code >= 0 else f"ended by {signal.Signals(-code).name}"
         return Failure("died", f"the process that did it: {said}")
 

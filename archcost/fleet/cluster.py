@@ -90,7 +90,7 @@ class Joined:
         found = {name: bench for name, bench in benches.items() if bench is not None}
         self._check(found)
         for name, bench in found.items():
-            self.ledger.names[SLOT + bench.id] = name
+            self.ledger.names[SLOT + bench.id] = self.fleet.names[SLOT + bench.id] = name
             self.ledger.totals[SLOT + bench.id] = total
         doing = crew.measuring(
             self.fleet,

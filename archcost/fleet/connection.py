@@ -36,8 +36,8 @@ class Tls:
     cert: str | None = None
     key: str | None = None
 
-    def security(self) -> Security | None:
-        """Raises ArchcostError where a file is missing."""
+    def security(self, address: str) -> Security | None:
+        """For a scheduler's address. Raises ArchcostError where a file is missing, or the address is not tls://."""
         from distributed import Security
 
         given = {"--tls-ca-file": self.ca_file, "--tls-cert": self.cert, "--tls-key": self.key}
@@ -142,8 +142,10 @@ async def reach(address: str, security: Security | None, seconds: float) -> None
             if answer.get("type") == "Scheduler":
                 return
             said = f"a {answer.get('type', 'program')} answers there"
-        except (OSError, TimeoutError, TypeError, ValueError, AttributeError) as error:
+        except (OSError, TimeoutError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             said = _cause(error)
+            if "ssl_context" in said:
+                raise ArchcostError(f"{address}: name --tls-ca-file, --tls-cert and --tls-key") from None
         if time.monotonic() + 0.2 > until:
             raise Stopped(
                 f"no scheduler answers at {address} ({said}); start one with `dask scheduler`, or check the address"

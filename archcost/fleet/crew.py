@@ -37,16 +37,19 @@ class Ledger:
     names: dict[str, str] = field(default_factory=dict)
     totals: dict[str, int | None] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    ends: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """When the first was sent, and each ended, by `time.monotonic`."""
 
     def state(self, fleet: Fleet) -> state.State:
         """How far a fleet is."""
         seconds = time.monotonic() - fleet.began
         counts = {}
-        for resource, own in list(self.counts.items()):
+        for resource in list(self.names):
+            own = self.counts[resource]
             under_way = own["sent"] - own["done"] - own["failed"]
-            waiting = min(under_way, fleet.waiting(resource))
-            counts[resource] = Counter({**own, "waiting": waiting, "running": under_way - waiting})
-        progress = state.progress(dict(self.names), fleet.members, counts, self.totals, seconds)
+            running = min(under_way, fleet.running(resource))
+            counts[resource] = Counter({**own, "waiting": under_way - running, "running": running})
+        progress = state.progress(dict(self.names), fleet.members, counts, self.totals, self.ends)
         return state.State(fleet.address, fleet.dashboard, seconds, progress, state.workers(fleet.members, seconds))
 
 
@@ -75,6 +78,8 @@ class FleetCrew:
         self._asked[request.key] = (job, resource, [ticket])
         self.ledger.names.setdefault(resource, job.device)
         self.ledger.counts[resource]["sent"] += 1
+        if not self.ledger.ends[resource]:
+            self.ledger.ends[resource].append(time.monotonic())
         self.fleet.send(request, resource, ticket)
 
     def take(self) -> tuple[int, float | None]:
@@ -85,6 +90,7 @@ class FleetCrew:
             job, resource, tickets = self._asked.pop(request.key)
             (value,) = self.accept(job, request, answer)
             self.ledger.counts[resource]["failed" if value is None else "done"] += 1
+            self.ledger.ends[resource].append(time.monotonic())
             self._ready.extend((ticket, value) for ticket in tickets)
         return self._ready.popleft()
 

@@ -75,8 +75,8 @@ def table(state: State) -> Table:
 def line(state: State) -> str:
     """The same in one line."""
     told = [
-        f"{each.name or 'evaluations'}: {each.done} done, {each.running} running, {each.failed} failed"
-        + (f", {left} left" if (left := _left(each)) else "")
+        f"{each.name or 'evaluations'}: {each.done} done, {each.running} running, {each.waiting} waiting, "
+        f"{each.failed} failed" + (f", {left} left" if (left := _left(each)) else "")
         for each in state.progress
     ]
     here = sum(worker.state == "here" for worker in state.workers)

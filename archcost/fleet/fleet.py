@@ -1,50 +1,25 @@
-"""The coordinator's side of a fleet: who is there, who does what, and what to do when somebody dies.
-
-Dask carries jobs to workers and answers back. Which worker gets which job is decided here, one job for each free slot:
-so a worker's death concerns what it was doing, and nothing that merely waited there.
-"""
+"""A connection to a cluster: jobs go out, answers come back, and somebody looks who is there."""
 
 from __future__ import annotations
 
 import asyncio
-import bisect
-import itertools
-import json
 import queue
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from archcost.fleet import jobs
 from archcost.fleet.connection import Stopped, Tls, address_of, need_dask, reach
-from archcost.fleet.members import Members, Seat
-from archcost.fleet.wire import MEASURE, Request
+from archcost.fleet.dispatch import TRIES, Answer, Dispatcher, Errand
+from archcost.fleet.jobs import TOPIC
+from archcost.fleet.members import Members
+from archcost.fleet.wire import Request
 
 CONNECT_SECONDS = 10.0
 WATCH_SECONDS = 0.5
-GRACE_SECONDS = 120.0
-"""Beyond its own limit, how long a job may stay away before its worker is taken for lost."""
-TRIES = 3
-ELSEWHERE = ("timeout", "died", "lost", "busy")
-"""Ways of failing that another worker may not share."""
-
-
-@dataclass(eq=False)
-class Errand:
-    """A job on its way. order: of asking, and so of doing; resource: what a worker must have a slot of; tried: the
-    workers that failed at it, and how."""
-
-    order: int
-    request: Request
-    resource: str
-    tried: list[tuple[str, str]] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
-    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +32,27 @@ class Patience:
 
 
 class Fleet:
-    """A connection to a scheduler; use it in a `with`. What `take` raises as Stopped ends the search, not the work:
-    what was found is with whoever took it."""
+    """Use it in a `with`. What `take` raises as Stopped ends the search, not the work: what was found is with whoever
+    took it. names: what resources are called in messages."""
 
     def __init__(self, cluster: str, tls: Tls | None = None, patience: Patience | None = None) -> None:
         """Raises ArchcostError, and Stopped where no scheduler answers."""
         need_dask()
+        tls = tls or Tls()
         self.address = address_of(cluster)
         self.patience = patience or Patience()
         self.members = Members()
+        self.names: dict[str, str] = {}
         self.dashboard = ""
         self.warn: Callable[[str], None] = lambda said: None
-        self._security = (tls or Tls()).security()
-        self._answers: queue.Queue[tuple[Errand, dict[str, Any]] | Stopped] = queue.Queue()
-        self._waiting: dict[str, list[tuple[int, int, Errand, asyncio.Future[Seat]]]] = defaultdict(list)
-        self._count = itertools.count()
+        self._security = tls.security(self.address)
+        self._answers: queue.Queue[tuple[Errand, Answer] | Stopped] = queue.Queue()
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda loop, context: None)  # tasks of Dask's that nobody awaits
         self._thread = threading.Thread(target=self._loop.run_forever, name="archcost fleet", daemon=True)
         self._thread.start()
         self._client: Any = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._dispatcher: Dispatcher
         try:
             self._run(self._connect()).result()
         except BaseException:
@@ -105,11 +80,11 @@ class Fleet:
         errand = Errand(order, request, resource)
 
         async def begin() -> None:
-            errand.task = self._begun(self._attempts(errand))
+            errand.task = self._dispatcher.begun(self._dispatcher.attempts(errand))
 
         self._run(begin())
 
-    def take(self) -> tuple[Request, dict[str, Any]]:
+    def take(self) -> tuple[Request, Answer]:
         """Waits for a job to end: the job, and its answer, which has `worker` or, where it was given up, `tried`.
 
         Raises Stopped where the scheduler is gone, or there has long been no worker for what is asked.
@@ -128,9 +103,9 @@ class Fleet:
         """When, by `time.monotonic`."""
         return self.members.began
 
-    def waiting(self, resource: str) -> int:
-        """Jobs that no slot was free for yet."""
-        return len(self._waiting.get(resource, ()))
+    def running(self, resource: str) -> int:
+        """Jobs that workers have begun."""
+        return self._dispatcher.running(resource)
 
     def until(self, said: Callable[[Members], str]) -> None:
         """Waits for workers to be there. said: what is missing; "" once nothing is. Raises Stopped."""
@@ -161,20 +136,24 @@ class Fleet:
             await self._client
         except (OSError, TimeoutError) as error:
             raise Stopped(f"no scheduler answers at {self.address}: {error}") from None
+        self._dispatcher = Dispatcher(
+            self._client,
+            self.members,
+            self.patience.tries,
+            lambda errand, answer: self._answers.put((errand, answer)),
+            lambda said: self.warn(said),
+            lambda error: self._answers.put(Stopped(f"something that should not happen: {error!r}")),
+        )
+        self._client.subscribe_topic(TOPIC, lambda event: self._dispatcher.hear(event[1].get("begun", "")))
         self.dashboard = str(self._client.dashboard_link or "")
         await self._look()
-        self._begun(self._watch())
-
-    def _begun(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        self._dispatcher.begun(self._watch())
 
     async def _disconnect(self) -> None:
-        for task in [*self._tasks]:
+        tasks = [*self._dispatcher.tasks] if hasattr(self, "_dispatcher") else []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.close(timeout=2)
 
@@ -190,134 +169,19 @@ class Fleet:
             except (OSError, TimeoutError):
                 self._answers.put(Stopped(f"the scheduler at {self.address} is gone"))
                 return
-            missed = {r: missed.get(r, start) for r, waiting in self._waiting.items() if waiting and self._lacks(r)}
+            waiting = [resource for resource, those in self._dispatcher.waiting.items() if those]
+            missed = {each: missed.get(each, start) for each in waiting if not self.members.count(each)}
             for resource, since in missed.items():
                 if start - since > self.patience.wait:
-                    said = f"no worker has been there for {self.patience.wait:g} s that could do {resource}"
+                    what = self.names.get(resource) or "evaluate"
+                    said = f"no worker has been there for {self.patience.wait:g} s that could do this: {what}"
                     self._answers.put(Stopped(said))
                     return
             await asyncio.sleep(max(WATCH_SECONDS, 20 * (time.monotonic() - start)))
-
-    def _lacks(self, resource: str) -> bool:
-        return not self.members.count(resource)
 
     async def _look(self) -> None:
         known = await self._client.scheduler.identity(n_workers=-1)
         for said in self.members.update(known["workers"]):
             self.warn(said)
-        for resource in list(self._waiting):
-            self._match(resource)
-
-    def _match(self, resource: str) -> None:
-        """Gives free slots to those who wait, in their order; one who waits for another worker keeps nobody."""
-        left = []
-        for place in self._waiting[resource]:
-            *_, errand, seated = place
-            seat = None
-            if not seated.done():
-                seat = self.members.seat(resource, {worker for worker, _ in errand.tried})
-                if seat is None:
-                    left.append(place)
-                else:
-                    seated.set_result(seat)
-        self._waiting[resource] = left
-
-    async def _seat(self, errand: Errand) -> Seat:
-        seated: asyncio.Future[Seat] = self._loop.create_future()
-        bisect.insort(self._waiting[errand.resource], (errand.order, next(self._count), errand, seated))
-        self._match(errand.resource)
-        return await seated
-
-    def _free(self, seat: Seat) -> None:
-        self.members.free(seat)
-        self._match(seat.resource)
-
-    async def _attempts(self, errand: Errand) -> None:
-        """Has a job done by one worker after the other, until there is an answer or too many failed."""
-        while True:
-            seat = await self._seat(errand)
-            answer = await self._asked(seat, errand)
-            if "refused" in answer:
-                self.warn(f"{seat.member.name} {answer['refused']}; it gets no work")
-                self.members.refuse(seat.member, answer["refused"])
-                continue
-            if answer.get("how") not in ELSEWHERE:
-                self._settle(errand, {**answer, "worker": seat.member.name})
-                return
-            errand.tried.append((seat.member.name, answer["failed"]))
-            seat.member.count(answer["how"])
-            if len(errand.tried) >= self.patience.tries:
-                said = "; ".join(f"{worker}: {why}" for worker, why in errand.tried)
-                self._settle(errand, {"failed": f"given up after {len(errand.tried)} tries ({said})", "tried": True})
-                return
-
-    def _settle(self, errand: Errand, answer: dict[str, Any]) -> None:
-        """The first answer is the answer."""
-        if not errand.settled:
-            errand.settled = True
-            self._answers.put((errand, answer))
-
-    async def _asked(self, seat: Seat, errand: Errand) -> dict[str, Any]:
-        """One worker's answer; its slot is free again afterwards, unless it is lost."""
-        request, member = errand.request, seat.member
-        start = time.monotonic()
-        member.take(seat.resource, errand)
-        future = self._client.submit(
-            jobs.perform,
-            request.text_of(),
-            key=f"archcost-{request.what}-{request.key[:12]}-{next(self._count)}",
-            workers=[member.address],
-            resources={seat.resource: 1},
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-        )
-        answered = self._begun(_answer(future))
-        gone = asyncio.ensure_future(member.gone.wait())
-        # It may have waited for a device, and behind another job, as long as each may take.
-        turns = 3 if request.what == MEASURE else 1
-        limit = turns * request.limit_seconds + GRACE_SECONDS
-        try:
-            await asyncio.wait({answered, gone}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            if answered.done():
-                answer: dict[str, Any] = answered.result()
-                member.worked(seat.resource, errand, time.monotonic() - start, answer)
-                self._free(seat)
-                return answer
-            if gone.done():
-                answered.cancel()
-                return {"failed": "was lost", "how": "lost"}
-            self._later(answered, seat, errand)
-            return {"failed": f"did not answer for {limit:g} s", "how": "timeout"}
-        except asyncio.CancelledError:
-            answered.cancel()
-            raise
-        finally:
-            gone.cancel()
-
-    def _later(self, answered: asyncio.Task[dict[str, Any]], seat: Seat, errand: Errand) -> None:
-        """A worker that was given up for a job may still answer: the slot is free then, and not before."""
-
-        def arrived(done: asyncio.Task[dict[str, Any]]) -> None:
-            if done.cancelled() or seat.member.gone.is_set():
-                return
-            self._free(seat)
-            if done.result().get("how") not in ELSEWHERE and not errand.settled:
-                self._settle(errand, {**done.result(), "worker": seat.member.name})
-                if errand.task is not None:
-                    errand.task.cancel()
-
-        answered.add_done_callback(arrived)
-
-
-async def _answer(future: Any) -> dict[str, Any]:
-    """What a worker said, or why it did not."""
-    try:
-        found: dict[str, Any] = json.loads(await future.result())
-        return found
-    except Exception as error:  # Dask's own, its cancellation among them: the worker died, or the connection broke
-        said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        unknown = isinstance(error, (ImportError, AttributeError))  # archcost is not where the scheduler runs
-        return {"failed": said if unknown else f"was lost ({said})", "how": "error" if unknown else "lost"}
-    finally:
-        future.release()
+        for resource in list(self._dispatcher.waiting):
+            self._dispatcher.match(resource)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archcost.fleet.wire import METRIC, TRAINING, VERSION, Offer
+from archcost.latency.measurement import FAILED
 
 QUICK_SECONDS = 2.0
 
@@ -36,7 +37,19 @@ class Member:
     open: dict[str, list[object]] = field(default_factory=dict)
     spare: Counter[str] = field(default_factory=Counter)
     quick: bool = False
+    heard: float = field(default_factory=time.monotonic)
+    _seen: float = 0.0
     _last: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since its last heartbeat, as far as the scheduler has told."""
+        return time.monotonic() - self.heard
+
+    def see(self, last_seen: float) -> None:
+        """Takes in when the scheduler heard of it last, by whatever clock that has."""
+        if last_seen != self._seen:
+            self._seen, self.heard = last_seen, time.monotonic()
 
     def take(self, resource: str, job: object) -> None:
         self.open.setdefault(resource, []).append(job)
@@ -56,10 +69,10 @@ class Member:
         if began:
             self.busy_seconds += min(seconds, time.monotonic() - self._last.get(resource, 0.0))
         self._last[resource] = time.monotonic()
-        if "failed" not in answer and "refused" not in answer:
-            self.count("done")
-        elif answer.get("how") == "error":
+        if answer.get("how") == "error" or _failed(answer):
             self.count("failed")
+        elif "failed" not in answer and "refused" not in answer and "how" not in answer:
+            self.count("done")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,24 +102,35 @@ class Members:
         for address in [each for each in self.all if each not in known]:
             self.all[address].gone.set()
             self._remove(self.all.pop(address))
-        said = []
+        said: list[str] = []
         for address, worker in known.items():
             if address in self.all:
-                continue
-            try:
-                offer = Offer.of(worker[METRIC])
-            except (KeyError, TypeError):
-                continue  # of somebody else's; Dask's clusters are shared
-            member = Member(address, offer, _slots(offer), since=time.monotonic() - self.began)
-            if offer.version != VERSION and address not in self._unfit:
-                self._unfit.add(address)
-                said.append(f"{member.name} has archcost {offer.version}, this is {VERSION}; it gets no work")
-                self.unfit.append(said[-1])
-            if offer.version == VERSION:
-                self.all[address] = member
-                for resource, count in member.slots.items():
-                    self._idle[resource] += [Seat(member, resource) for _ in range(count)]
+                self.all[address].see(worker.get("last_seen", 0.0))
+            elif address not in self._unfit:
+                self._welcome(address, worker.get(METRIC), said)
         return said
+
+    def _welcome(self, address: str, offered: Any, said: list[str]) -> None:
+        """A worker that came, if it is one of archcost's and fit."""
+        if not isinstance(offered, dict) or "version" not in offered:
+            return  # somebody else's; Dask's clusters are shared
+        name, problem = f"{offered.get('name')}-{offered.get('pid')}", ""
+        if offered["version"] != VERSION:  # whatever else it says may mean something else there
+            problem = f"{name} has archcost {offered['version']}, this is {VERSION}; it gets no work"
+        else:
+            try:
+                offer = Offer.of(offered)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                problem = f"{name} says what no worker of archcost's says; it gets no work"
+        if problem:
+            self._unfit.add(address)
+            self.unfit.append(problem)
+            said.append(problem)
+            return
+        member = Member(address, offer, _slots(offer), since=time.monotonic() - self.began)
+        self.all[address] = member
+        for resource, count in member.slots.items():
+            self._idle[resource] += [Seat(member, resource) for _ in range(count)]
 
     def seat(self, resource: str, avoid: Set[str]) -> Seat | None:
         """A free slot, of a worker not to be avoided if there is one; None where all are taken, and where such a
@@ -156,3 +180,11 @@ def _slots(offer: Offer) -> dict[str, int]:
     if offer.train_slots:
         slots[TRAINING] = offer.train_slots
     return dict(slots)
+
+
+def _failed(answer: Mapping[str, Any]) -> bool:
+    """Whether what came back is a failure."""
+    for what in ("evaluation", "measurement"):
+        if isinstance(answer.get(what), dict):
+            return bool(answer[what].get("status") == FAILED)
+    return False

@@ -27,6 +27,7 @@ class Slots:
     train_slots: int = 0
     _free: dict[str, queue.Queue[Child]] = field(default_factory=dict)
     _all: list[Child] = field(default_factory=list)
+    _closed: bool = False
 
     def add(self, device: str, name: str | None) -> Device:
         """A device of this machine. name: what else searches may call it. Raises ArchcostError."""
@@ -45,6 +46,8 @@ class Slots:
         self.train_slots += 1
 
     def close(self) -> None:
+        """Ends what runs; nothing begins any more."""
+        self._closed = True
         for child in self._all:
             child.stop()
 
@@ -66,15 +69,17 @@ class Slots:
         return child.start()
 
     def _done(self, request: Request, slot: str, asked: Any) -> dict[str, Any]:
+        found: dict[str, Any]
         try:
             with self._taken(slot, request.limit_seconds) as child:
-                child.tell(request)
-                found: dict[str, Any] = asked(child)
-                return found
+                if not self._closed:
+                    child.tell(request)
+                    found = asked(child)
         except Failure as failure:
-            return {"failed": str(failure), "how": failure.how}
+            found = {"failed": str(failure), "how": failure.how}
         except ArchcostError as error:  # it did not start again
-            return {"failed": str(error), "how": "died"}
+            found = {"failed": str(error), "how": "died"}
+        return {"refused": "is about to end"} if self._closed else found
 
     @contextmanager
     def _taken(self, slot: str, seconds: float) -> Iterator[Child]:

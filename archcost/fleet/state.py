@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archcost.fleet.members import Member, Members
 from archcost.fleet.wire import TRAINING
+
+RECENT = 200
+STALLED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,24 @@ def progress(
     members: Members,
     counts: Mapping[str, Mapping[str, int]],
     totals: Mapping[str, int | None],
-    seconds: float,
+    ends: Mapping[str, Sequence[float]],
 ) -> tuple[Progress, ...]:
-    """names: of resources; counts: by resource, done, running, waiting and failed; totals: how many are wanted."""
+    """names: of resources; counts: by resource, done, running, waiting and failed; totals: how many are wanted; ends:
+    when the first was sent, and each ended."""
     found = []
     for resource, name in names.items():
         own = counts[resource]
         ended, total = own["done"] + own["failed"], totals.get(resource)
-        left = None if total is None or not ended else max(0, total - ended) * seconds / ended
+        left = None if total is None else _left(total - ended, ends.get(resource, ()))
         slots = members.count(resource)
         found.append(Progress(name, slots, own["done"], own["running"], own["waiting"], own["failed"], left))
     return tuple(found)
+
+
+def _left(count: int, ends: Sequence[float]) -> float | None:
+    """Seconds for so many more at the pace of the last ones; None where that is not known, or has broken off."""
+    last = ends[-RECENT:]
+    if len(last) < 2 or last[-1] <= last[0]:
+        return None
+    each = (last[-1] - last[0]) / (len(last) - 1)
+    return None if time.monotonic() - last[-1] > max(STALLED_SECONDS, 5 * each) else max(0, count) * each

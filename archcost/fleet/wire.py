@@ -67,8 +67,11 @@ class Offer:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Offer:
-        devices = tuple(Device(tuple(each["names"]), Bench(**each["bench"])) for each in data["devices"])
-        return cls(**{**data, "devices": devices, "commands": tuple(data["commands"])})
+        """Raises KeyError, TypeError or ValueError for what is none."""
+        devices = tuple(Device(tuple(map(str, each["names"])), Bench(**each["bench"])) for each in data["devices"])
+        version, name, host = (str(data[key]) for key in ("version", "name", "host"))
+        commands = tuple(map(str, data["commands"]))
+        return cls(version, name, host, int(data["pid"]), devices, int(data["train_slots"]), commands)
 
 
 @dataclass(frozen=True, slots=True)

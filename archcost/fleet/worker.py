@@ -44,7 +44,7 @@ def serve(wanted: Wanted, say: Callable[[str], None]) -> None:
     if wanted.train_slots and not wanted.commands:
         raise ArchcostError("name the command that may run in the training slots: --allow 'python train.py {spec}'")
     address = address_of(wanted.cluster)
-    where, security = listening(address, wanted.listen), wanted.tls.security()
+    where, security = listening(address, wanted.listen), wanted.tls.security(address)
     slots = Slots(tuple(wanted.commands))
     try:
         for device in wanted.devices:
@@ -91,7 +91,8 @@ async def _serve(
         try:
             async with worker:
                 say(f"works for {address}, as {worker.name}; listens on {worker.address}")
-                await _first(asyncio.ensure_future(worker.finished()), stop)
+                if not await _first(asyncio.ensure_future(worker.finished()), stop):
+                    await asyncio.to_thread(slots.close)  # else it would wait for what runs
         except (OSError, ValueError, RuntimeError, TimeoutError) as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             say(f"could not join {address}: {said}")

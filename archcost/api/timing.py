@@ -10,6 +10,7 @@ from archcost.api.effort import Effort
 from archcost.api.memory import Memory
 from archcost.errors import ArchcostError
 from archcost.latency import measurement, own
+from archcost.latency.alone import alone
 from archcost.latency.bench import Bench
 from archcost.latency.measurement import Measurement
 from archcost.latency.store import Store
@@ -97,10 +98,17 @@ def here(
 def _measuring(name: str) -> tuple[Bench, Callable[[Task], Measurement]]:
     if own.is_own(name):
         device = own.find(name)
-        return device.bench, device.measurement
-    live = live_measure()
-    machine = live.find(name)
-    return live.bench(machine), lambda task: live.timed(task, machine)
+        bench, measure, lock = device.bench, device.measurement, device.lock
+    else:
+        live = live_measure()
+        machine = live.find(name)
+        bench, measure, lock = live.bench(machine), lambda task: live.timed(task, machine), machine.lock
+
+    def undisturbed(task: Task) -> Measurement:
+        with alone(lock):
+            return measure(task)
+
+    return bench, undisturbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

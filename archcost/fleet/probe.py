@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from archcost.errors import ArchcostError
 from archcost.fleet.child import Say, serve
 from archcost.fleet.wire import Request
 from archcost.latency import own
+from archcost.latency.alone import alone
 from archcost.latency.bench import Bench
 from archcost.latency.measurement import Measurement
-from archcost.latency.subject import Task, hash_of
+from archcost.latency.subject import Task
 
 
 def main(device: str) -> int:
@@ -26,7 +24,7 @@ def main(device: str) -> int:
 
         def answer(request: Request, say: Say) -> dict[str, Any]:
             task = request.task
-            with _alone(lock):
+            with alone(lock, request.limit_seconds + 1):  # the worker gives up before
                 say({"started": True})
                 return {"measurement": measured(task).cells()}
 
@@ -39,28 +37,13 @@ def _found(device: str) -> tuple[Bench, Callable[[Task], Measurement], str]:
     """The bench, what measures on it, and the name of its lock; "" where it may be shared. Raises ArchcostError."""
     if own.is_own(device):
         mine = own.find(device)
-        return mine.bench, mine.measurement, str(getattr(mine.seconds, "lock", ""))
+        return mine.bench, mine.measurement, mine.lock
     try:
         from archcost.live import measure
     except ImportError as error:
         raise ArchcostError(f"{error.name} is not installed; measuring needs it: pip install torch") from None
     machine = measure.find(device)
-    return measure.bench(machine), lambda task: measure.timed(task, machine), machine.bus_id or "cpu"
-
-
-@contextmanager
-def _alone(lock: str) -> Iterator[None]:
-    """Waits until no other process of this user's measures on the device."""
-    if not lock:
-        yield
-        return
-    import fcntl
-    import os
-
-    name = f"archcost-{os.getuid()}-{hash_of(lock)[:12]}.lock"
-    with Path(tempfile.gettempdir(), name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return measure.bench(machine), lambda task: measure.timed(task, machine), machine.lock
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ class OwnDevice:
     seconds: Seconds
     bench: Bench
 
+    @property
+    def lock(self) -> str:
+        """What processes that share it must wait for each other by; "" where each has its own."""
+        return str(getattr(self.seconds, "lock", ""))
+
     def measurement(self, task: Task) -> Measurement:
         """What it says of a task; what it raises is a failed measurement."""
         labelled = self.bench.labels(task)

@@ -45,6 +45,11 @@ class Machine:
     def is_gpu(self) -> bool:
         return self.device.type == "cuda"
 
+    @property
+    def lock(self) -> str:
+        """What processes of this machine wait for each other by, before they measure on it."""
+        return self.bus_id or "cpu"
+
     def state(self) -> dict[str, Any]:
         """What it is doing now; what nobody can say is left out."""
         if not self.is_gpu:

@@ -16,6 +16,7 @@ import torch
 
 from archcost.errors import ArchcostError
 from archcost.latency import measurement
+from archcost.latency.alone import alone
 from archcost.latency.bench import Bench, labels
 from archcost.latency.measurement import FAILED, OK, OUT_OF_MEMORY, UNSTABLE, Measurement, Protocol
 from archcost.latency.store import Store
@@ -73,7 +74,8 @@ def measure(
         if found is not None and retry and found.status != OK and key not in done:
             found = None
         if found is None:
-            outcome = run(task, machine, protocol)
+            with alone(machine.lock):
+                outcome = run(task, machine, protocol)
             found = _measurement({"key": key, **labelled}, outcome)
             store.put(found)
             stored = False

@@ -275,6 +275,10 @@ def test_kernels_are_those_of_each_candidate():
 # With the user's own command
 
 
+class Board(Bench):
+    lock = ""
+
+
 class Live:
     """Stands in for the room that runs models: every network takes what the formula says."""
 
@@ -282,7 +286,7 @@ class Live:
         self.measured = []
 
     def find(self, device):
-        return Bench(device, "board", "cpu", {"name": "board"}, {"python": "3"})
+        return Board(device, "board", "cpu", {"name": "board"}, {"python": "3"})
 
     def bench(self, machine):
         return machine

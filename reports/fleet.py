@@ -100,7 +100,7 @@ def throughput(per_worker: int) -> tuple[list[tuple[int, float, float, float]], 
                 here.start_worker(f"w{number}")
             jobs = networks(per_worker * workers)
             asked(here, networks(2 * workers), workers, 2 * workers, Path(folder, "warm.db"))
-            seconds, used, _ = asked(here, jobs, workers, 4 * workers, Path(folder, "store.db"))
+            seconds, used, _ = asked(here, jobs, workers, 4 * workers, Path(folder, "jobs.db"))
             ideal = len(jobs) * SLEEP / workers
             rows.append((workers, len(jobs) / seconds, ideal / seconds, searched(here, workers, len(jobs))))
             spent = {name: value / len(jobs) for name, value in used.items()}

@@ -88,14 +88,14 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown"}
     "the front is then over the times of all.",
 )
 @options.mode_option
-@click.option("--measurements", type=click.IntRange(1), help="With cuda or cpu, at most so many.  [default: 30]")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="With cuda or cpu, at most so long.")
+@click.option("--measurements", type=click.IntRange(1), help="Networks measured at most.  [default: 30]")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Measuring at most so long.")
 @click.option(
     "--ahead",
     type=click.IntRange(1),
     metavar="N",
     help="Questions under way at once; the same N gives the same answer, however many workers there are.  [default: 1 "
-    "on this machine, 16 on a cluster]",
+    "to this machine's devices, else 16]",
 )
 @options.cluster_options
 @options.store_option

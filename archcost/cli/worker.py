@@ -9,7 +9,7 @@ from archcost.errors import ArchcostError
 
 
 @click.command(name="worker", short_help="Measure and evaluate for searches, as a Dask worker.")
-@click.argument("scheduler", required=False, metavar="ADDRESS")
+@click.argument("scheduler", required=False, metavar="[ADDRESS]")
 @click.option("--scheduler-file", metavar="FILE", help="Where `dask scheduler --scheduler-file` wrote its address.")
 @click.option(
     "--device",

@@ -243,7 +243,8 @@ def scaling(spent: dict[str, float]) -> list[str]:
         f"{limit['coordinator']:,.0f} and {limit['scheduler']:,.0f} results a second. The simulation gives each of "
         "them its time for every result, half on the way out and half on the way back, and each measurement a "
         "log-normal time (sigma 0.5) around the mean; questions are told in order. `--ahead` is the 16 that a cluster "
-        "has by default, twice the number of devices, or eight times.",
+        "has by default, twice the number of devices, or eight times. What a search itself thinks about a result comes "
+        "on top: a millisecond or two (`python -m pytest -s tests/benchmarks/test_measuring.py`).",
         "",
         "| devices | a measurement takes | ahead | results a second | devices busy | for 100,000 |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -253,7 +254,7 @@ def scaling(spent: dict[str, float]) -> list[str]:
             for ahead in (16, max(16, 2 * devices), 8 * devices) if devices > 8 else (16,):
                 found = simulated(devices, 20_000, mean, cost, ahead)
                 lines.append(
-                    f"| {devices:,} | {mean:g} s | {ahead:,} | {found['rate']:,.1f} | {found['busy']:.0%} | "
+                    f"| {devices:,} | {mean:g} s | {ahead:,} | {found['rate']:,.3g} | {found['busy']:.0%} | "
                     f"{took(100_000 / found['rate'])} |"
                 )
     best = simulated(1000, 100_000, 2.0, cost, 8000)

@@ -70,8 +70,11 @@ def report(
     scale["dtype"] = _dtype(asked.scale.get("dtype", dtype), timed)
     shown = [_shown(entry, asked.found) for entry in asked.entries]
     Analysis(shown[0].model.document, shown[0].settings, scale["batch"], scale["dtype"])  # raises for what none is
-    question = _question(shown, asked.found, scale, warn)
-    drawn = None if question is None else _front(question, timed, asked.found, warn)
+    lacking: list[str] = []
+    question = _question(shown, asked.found, scale, lacking)
+    drawn = None if question is None else _front(question, timed, asked.found, lacking, warn)
+    for said in lacking:
+        warn(f"no front: {said}")
     values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
     subjects = [_subject(place, each, question, asked.found, values) for place, each in enumerate(shown)]
     title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
@@ -85,6 +88,7 @@ def report(
         "devices": networks.devices(timed, subjects),
         "networks": [networks.network(subject, scale["inplace"]) for subject in subjects],
         "front": drawn,
+        "lacking": lacking,
     }
     return html(data, title)
 
@@ -194,11 +198,9 @@ def _values(given: Any, what: str) -> list[Any] | None:
     return [ranges.resolution(each) if what == "resolution" and isinstance(each, str) else each for each in found]
 
 
-def _question(
-    shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], warn: Callable[[str], None]
-) -> Question | None:
+def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], lacking: list[str]) -> Question | None:
     """What the front is drawn of: the spaces of all specs. None where a network cannot be varied, or where its variants
-    are more than a page holds and no search has named some."""
+    are more than a page holds and no search has named some, which `lacking` then says."""
     from archcost.accuracy import model as published
     from archcost.api.question import space_of
     from archcost.reports.page.front import MOST
@@ -219,7 +221,7 @@ def _question(
             return None
     many = sum(map(len, spaces))
     if not found.rows and many > MOST:
-        warn(f"no front: {many:,} variants are more than a page holds, {MOST:,}; search them, and report that")
+        lacking.append(f"{many:,} variants are more than a page holds, {MOST:,}; search them, and report that")
         return None
     dtype = "int8" if scale["dtype"] == "int8" else "float32"
     known = [published.of(each.model.document, dtype) for each in shown]
@@ -231,9 +233,9 @@ def _question(
 
 
 def _front(
-    question: Question, timed: Sequence[Predictor], found: Found, warn: Callable[[str], None]
+    question: Question, timed: Sequence[Predictor], found: Found, lacking: list[str], warn: Callable[[str], None]
 ) -> dict[str, Any] | None:
-    """The variants; None where numbers of some are too large."""
+    """The variants; None where numbers of some are too large, which `lacking` then says."""
     from dataclasses import replace
 
     from archcost.reports.page.front import front
@@ -242,7 +244,7 @@ def _front(
     try:
         drawn = front(question, [replace(each, dtype=dtype) for each in timed if _has(each, dtype)], found)
     except TooLarge as error:
-        warn(f"no front: {error}")
+        lacking.append(str(error))
         return None
     for said in drawn["differences"]:
         warn(f"{found.origin} says otherwise: {said}")

@@ -38,7 +38,8 @@ def test_an_accuracy_is_the_one_that_is_used(browser: Any, pages: Any) -> None:
 def test_the_first_tap_keeps_its_tip(browser: Any, pages: Any) -> None:
     with Opened(browser, pages("mobilenetv1"), width=360, touch=True) as opened:
         opened.run(
-            f"() => {{ archcostPage.drawAll(); {PART}.svg.scrollIntoView({{ block: 'center', behavior: 'instant' }}); }}"
+            f"""() => {{ archcostPage.drawAll();
+                {PART}.svg.scrollIntoView({{ block: 'center', behavior: 'instant' }}); }}"""
         )
         opened.page.wait_for_timeout(300)
         opened.page.touchscreen.tap(*opened.run(AT, 6))

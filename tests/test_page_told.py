@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from archcost import report
 from tests.pages import Opened
 
@@ -91,4 +93,17 @@ def test_an_unknown_accuracy_of_a_result_is_a_gap(browser: Any, run: Any, tmp_pa
         )
         assert sorted(unknown) == sorted(row["macs"] for row in front[:2])
         assert "2 of them have no known accuracy" in opened.page.inner_text("#front .lead")
+        assert opened.messages == []
+
+
+@pytest.mark.parametrize("spec", ["mobilenetv2", "resnet50", "inceptionv3"])
+def test_time_bound_and_intensity_are_in_view(browser: Any, pages: Any, spec: str) -> None:
+    with Opened(browser, pages(spec, device="nvidia-t4")) as opened:
+        opened.run("() => archcostPage.drawAll()")
+        ends = opened.run(
+            """() => { const box = document.querySelector("#layers .scroll").getBoundingClientRect();
+                const head = (key) => document.querySelector(`th:has([data-sort=${key}])`).getBoundingClientRect();
+                return ["seconds", "bound", "intensity"].map((key) => box.right - head(key).right); }"""
+        )
+        assert min(ends) >= 0
         assert opened.messages == []

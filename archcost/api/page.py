@@ -53,12 +53,14 @@ def report(
     inplace: bool = True,
     convention: str | None = None,
     warn: Callable[[str], None] = lambda said: None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> str:
     """One HTML file that needs nothing else. source: a spec, the folder or result.json of a search, or several of them.
 
     alpha, resolution: the values that the knobs have: one, a list, or a range as text. batch, dtype, convention: where
     the page starts; without a dtype in that which most devices have times in. Of a search's result, batch, dtype and
     inplace are its own, and its device is there too. warn: is told what in a result is not what is computed here.
+    progress: is told how many combinations of a network's parameters are done, and how many there are.
     Raises ArchcostError.
     """
     from archcost.reports.page import networks
@@ -86,7 +88,7 @@ def report(
         "dtypes": DTYPES,
         "conventions": networks.counters(),
         "devices": networks.devices(timed, subjects),
-        "networks": [networks.network(subject, scale["inplace"]) for subject in subjects],
+        "networks": [networks.network(subject, scale["inplace"], progress) for subject in subjects],
         "front": drawn,
         "lacking": lacking,
     }

@@ -107,3 +107,27 @@ def test_time_bound_and_intensity_are_in_view(browser: Any, pages: Any, spec: st
         )
         assert min(ends) >= 0
         assert opened.messages == []
+
+
+def test_networks_that_vary_alike_are_one_on_the_front(browser: Any, run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    assert run("search", "mobilenetv1", "--budget", "200M", "--out", folder).exit_code == 0
+    winner = json.loads((folder / "result.json").read_text())["winner"]
+    path = tmp_path / "page.html"
+    path.write_text(report(["mobilenetv1", folder, "mobilenetv2"]), encoding="utf-8")
+    with Opened(browser, path) as opened:
+        front = opened.run("() => [archcostPage.data.front.of, archcostPage.data.front.spaces.map(({ spec }) => spec)]")
+        assert front == [[0, 0, 1], ["mobilenetv1", "mobilenetv2"]]
+        labels = ["mobilenetv1", "mobilenetv1 of found", "mobilenetv2"]
+        assert opened.page.inner_text("h1") == " · ".join(labels)
+        assert opened.page.title().startswith(" · ".join(labels))
+        opened.run("() => archcostPage.drawAll()")
+        legend = opened.page.locator("#front .legend li").all_inner_texts()
+        assert legend[:2] == [", ".join(labels[:2]), labels[2]]
+        opened.choose("network", "mobilenetv1 of found")
+        shown = opened.run(f"() => {PART}.variants.columns.macs[{PART}.variants.current()]")
+        assert shown == winner["macs"]
+        opened.choose("network", "mobilenetv2")
+        of = opened.run(f"() => {{ {PART}.variants.show(0); return archcostPage.active; }}")
+        assert of == 0
+        assert opened.messages == []

@@ -40,6 +40,17 @@ class Shown:
         """As it was asked for, settings aside."""
         return ranges.reference(self.entry.spec)[0] if self.model.given else self.entry.spec
 
+    @property
+    def free(self) -> dict[str, Any]:
+        """Values of the parameters that have no choices."""
+        parameters = self.model.document.parameters
+        return {name: value for name, value in self.settings.parameters.items() if not parameters[name].choices}
+
+    @property
+    def space(self) -> str:
+        """What networks with the same variants share."""
+        return f"{self.name} {self.free} {dict(self.entry.axes)}"
+
 
 def report(
     source: str | Path | Sequence[str | Path],
@@ -78,8 +89,10 @@ def report(
     for said in lacking:
         warn(f"no front: {said}")
     values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
-    subjects = [_subject(place, each, question, asked.found, values) for place, each in enumerate(shown)]
-    title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
+    subjects = [
+        _subject(each, at, question, asked.found, values) for each, at in zip(shown, _spaces(shown), strict=True)
+    ]
+    title = " · ".join(_titles(subjects))
     data = {
         "version": _version(),
         "title": title,
@@ -89,7 +102,7 @@ def report(
         "conventions": networks.counters(),
         "devices": networks.devices(timed, subjects),
         "networks": [networks.network(subject, scale["inplace"], progress) for subject in subjects],
-        "front": drawn,
+        "front": drawn and {**drawn, "of": _spaces(shown)},
         "lacking": lacking,
     }
     return html(data, title)
@@ -176,7 +189,19 @@ def _shown(entry: Entry, found: Found) -> Shown:
     return Shown(entry, model, settings)
 
 
-def _subject(place: int, shown: Shown, question: Question | None, found: Found, values: Mapping[str, Any]) -> Subject:
+def _titles(subjects: Sequence[Subject]) -> Sequence[str]:
+    """The networks' own names; where some share one, what they are called on the page."""
+    names = [*dict.fromkeys(subject.document.name for subject in subjects)]
+    return names if len(names) == len(subjects) else [*dict.fromkeys(subject.label for subject in subjects)]
+
+
+def _spaces(shown: Sequence[Shown]) -> list[int]:
+    """Of each network the space of its variants: networks that vary alike are of one."""
+    once = [*dict.fromkeys(each.space for each in shown)]
+    return [once.index(each.space) for each in shown]
+
+
+def _subject(shown: Shown, place: int, question: Question | None, found: Found, values: Mapping[str, Any]) -> Subject:
     """A network with its knobs, whose values are those of its variants too."""
     from archcost.reports.page.front import axes_of
     from archcost.reports.page.knobs import knobs
@@ -210,11 +235,12 @@ def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], la
     from archcost.search.enumeration import Scale
     from archcost.search.question import Question
 
+    places = _spaces(shown)
+    once = [shown[places.index(place)] for place in range(1 + max(places))]
     spaces = []
-    for each in shown:
+    for each in once:
         document = each.model.document
-        free = {name: p for name, p in each.settings.parameters.items() if not document.parameters[name].choices}
-        given = {name: value for name, value in free.items() if name in each.model.given or each.entry.chosen}
+        given = each.free if each.entry.chosen else {n: v for n, v in each.free.items() if n in each.model.given}
         try:
             spaces.append(space_of(Model(document, given), each.name, each.entry.axes))
         except ArchcostError:
@@ -226,9 +252,9 @@ def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], la
         lacking.append(f"{many:,} variants are more than a page holds, {MOST:,}; search them, and report that")
         return None
     dtype = "int8" if scale["dtype"] == "int8" else "float32"
-    known = [published.of(each.model.document, dtype) for each in shown]
+    known = [published.of(each.model.document, dtype) for each in once]
     if found.origin and found.statements != [each.statement for each in known]:
-        known = [published.from_points(each.model.document, [], "") for each in shown]  # accuracies are the user's own
+        known = [published.from_points(each.model.document, [], "") for each in once]  # accuracies are the user's own
     return Question(
         spaces, known, Constraints(), ("accuracy", "macs"), Scale(scale["batch"], scale["dtype"], scale["inplace"])
     )

@@ -29,10 +29,14 @@ def chromium() -> Iterator[Any]:
 class Opened:
     """A page in the browser, and all that it said and asked for."""
 
-    def __init__(self, browser: Any, path: Path, width: int = 1280, dark: bool = False) -> None:
+    def __init__(self, browser: Any, path: Path, width: int = 1280, dark: bool = False, touch: bool = False) -> None:
         scheme = "dark" if dark else "light"
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            accept_downloads=True,
+            has_touch=touch,
+            is_mobile=touch,
         )
         self.page = self.context.new_page()
         self.messages: list[str] = []

@@ -196,6 +196,8 @@ def test_figures_that_are_others_here_are_said(browser: Any, run: Any, tmp_path:
         {"winner": {"spec": "mobilenetv1"}},
         {"constraints": {"macs": float("nan")}},
         {"constraints": {"macs": "7"}},
+        {"constraints": {"macs": -5}},
+        {"inplace": "no"},
         {"constraints": {"speed": 7}},
         {"objectives": ["beauty"]},
         {"device": "cpu"},

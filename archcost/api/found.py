@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archcost.api.rows import axes_of, devices_of, limits_of, objectives_of, row_of, text_of
+from archcost.api.rows import axes_of, devices_of, limits_of, objectives_of, row_of, scale_of, text_of
 from archcost.errors import ArchcostError
 from archcost.spec import loading
 
@@ -102,7 +102,7 @@ def _searched(content: Mapping[str, Any], path: Path) -> Source:
             objectives_of(content.get("objectives", ())),
             devices,
         )
-        scale = {name: content[name] for name in ("batch", "dtype", "inplace") if name in content}
+        scale = scale_of(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArchcostError(f"{path}: is not what `archcost search --out` writes: {error}") from None
     return Source(entries, found, scale)

@@ -40,6 +40,17 @@ class Shown:
         """As it was asked for, settings aside."""
         return ranges.reference(self.entry.spec)[0] if self.model.given else self.entry.spec
 
+    @property
+    def free(self) -> dict[str, Any]:
+        """Values of the parameters that have no choices."""
+        parameters = self.model.document.parameters
+        return {name: value for name, value in self.settings.parameters.items() if not parameters[name].choices}
+
+    @property
+    def space(self) -> str:
+        """What networks with the same variants share."""
+        return f"{self.name} {self.free} {dict(self.entry.axes)}"
+
 
 def report(
     source: str | Path | Sequence[str | Path],
@@ -53,12 +64,14 @@ def report(
     inplace: bool = True,
     convention: str | None = None,
     warn: Callable[[str], None] = lambda said: None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> str:
     """One HTML file that needs nothing else. source: a spec, the folder or result.json of a search, or several of them.
 
     alpha, resolution: the values that the knobs have: one, a list, or a range as text. batch, dtype, convention: where
     the page starts; without a dtype in that which most devices have times in. Of a search's result, batch, dtype and
     inplace are its own, and its device is there too. warn: is told what in a result is not what is computed here.
+    progress: is told how many combinations of a network's parameters are done, and how many there are.
     Raises ArchcostError.
     """
     from archcost.reports.page import networks
@@ -70,11 +83,16 @@ def report(
     scale["dtype"] = _dtype(asked.scale.get("dtype", dtype), timed)
     shown = [_shown(entry, asked.found) for entry in asked.entries]
     Analysis(shown[0].model.document, shown[0].settings, scale["batch"], scale["dtype"])  # raises for what none is
-    question = _question(shown, asked.found, scale, warn)
-    drawn = None if question is None else _front(question, timed, asked.found, warn)
+    lacking: list[str] = []
+    question = _question(shown, asked.found, scale, lacking)
+    drawn = None if question is None else _front(question, timed, asked.found, lacking, warn)
+    for said in lacking:
+        warn(f"no front: {said}")
     values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
-    subjects = [_subject(place, each, question, asked.found, values) for place, each in enumerate(shown)]
-    title = " · ".join(dict.fromkeys(subject.document.name for subject in subjects))
+    subjects = [
+        _subject(each, at, question, asked.found, values) for each, at in zip(shown, _spaces(shown), strict=True)
+    ]
+    title = " · ".join(_titles(subjects))
     data = {
         "version": _version(),
         "title": title,
@@ -83,8 +101,9 @@ def report(
         "dtypes": DTYPES,
         "conventions": networks.counters(),
         "devices": networks.devices(timed, subjects),
-        "networks": [networks.network(subject, scale["inplace"]) for subject in subjects],
-        "front": drawn,
+        "networks": [networks.network(subject, scale["inplace"], progress) for subject in subjects],
+        "front": drawn and {**drawn, "of": _spaces(shown)},
+        "lacking": lacking,
     }
     return html(data, title)
 
@@ -170,7 +189,19 @@ def _shown(entry: Entry, found: Found) -> Shown:
     return Shown(entry, model, settings)
 
 
-def _subject(place: int, shown: Shown, question: Question | None, found: Found, values: Mapping[str, Any]) -> Subject:
+def _titles(subjects: Sequence[Subject]) -> Sequence[str]:
+    """The networks' own names; where some share one, what they are called on the page."""
+    names = [*dict.fromkeys(subject.document.name for subject in subjects)]
+    return names if len(names) == len(subjects) else [*dict.fromkeys(subject.label for subject in subjects)]
+
+
+def _spaces(shown: Sequence[Shown]) -> list[int]:
+    """Of each network the space of its variants: networks that vary alike are of one."""
+    once = [*dict.fromkeys(each.space for each in shown)]
+    return [once.index(each.space) for each in shown]
+
+
+def _subject(shown: Shown, place: int, question: Question | None, found: Found, values: Mapping[str, Any]) -> Subject:
     """A network with its knobs, whose values are those of its variants too."""
     from archcost.reports.page.front import axes_of
     from archcost.reports.page.knobs import knobs
@@ -194,11 +225,9 @@ def _values(given: Any, what: str) -> list[Any] | None:
     return [ranges.resolution(each) if what == "resolution" and isinstance(each, str) else each for each in found]
 
 
-def _question(
-    shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], warn: Callable[[str], None]
-) -> Question | None:
+def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], lacking: list[str]) -> Question | None:
     """What the front is drawn of: the spaces of all specs. None where a network cannot be varied, or where its variants
-    are more than a page holds and no search has named some."""
+    are more than a page holds and no search has named some, which `lacking` then says."""
     from archcost.accuracy import model as published
     from archcost.api.question import space_of
     from archcost.reports.page.front import MOST
@@ -206,11 +235,12 @@ def _question(
     from archcost.search.enumeration import Scale
     from archcost.search.question import Question
 
+    places = _spaces(shown)
+    once = [shown[places.index(place)] for place in range(1 + max(places))]
     spaces = []
-    for each in shown:
+    for each in once:
         document = each.model.document
-        free = {name: p for name, p in each.settings.parameters.items() if not document.parameters[name].choices}
-        given = {name: value for name, value in free.items() if name in each.model.given or each.entry.chosen}
+        given = each.free if each.entry.chosen else {n: v for n, v in each.free.items() if n in each.model.given}
         try:
             spaces.append(space_of(Model(document, given), each.name, each.entry.axes))
         except ArchcostError:
@@ -219,21 +249,21 @@ def _question(
             return None
     many = sum(map(len, spaces))
     if not found.rows and many > MOST:
-        warn(f"no front: {many:,} variants are more than a page holds, {MOST:,}; search them, and report that")
+        lacking.append(f"{many:,} variants are more than a page holds, {MOST:,}; search them, and report that")
         return None
     dtype = "int8" if scale["dtype"] == "int8" else "float32"
-    known = [published.of(each.model.document, dtype) for each in shown]
+    known = [published.of(each.model.document, dtype) for each in once]
     if found.origin and found.statements != [each.statement for each in known]:
-        known = [published.from_points(each.model.document, [], "") for each in shown]  # accuracies are the user's own
+        known = [published.from_points(each.model.document, [], "") for each in once]  # accuracies are the user's own
     return Question(
         spaces, known, Constraints(), ("accuracy", "macs"), Scale(scale["batch"], scale["dtype"], scale["inplace"])
     )
 
 
 def _front(
-    question: Question, timed: Sequence[Predictor], found: Found, warn: Callable[[str], None]
+    question: Question, timed: Sequence[Predictor], found: Found, lacking: list[str], warn: Callable[[str], None]
 ) -> dict[str, Any] | None:
-    """The variants; None where numbers of some are too large."""
+    """The variants; None where numbers of some are too large, which `lacking` then says."""
     from dataclasses import replace
 
     from archcost.reports.page.front import front
@@ -242,7 +272,7 @@ def _front(
     try:
         drawn = front(question, [replace(each, dtype=dtype) for each in timed if _has(each, dtype)], found)
     except TooLarge as error:
-        warn(f"no front: {error}")
+        lacking.append(str(error))
         return None
     for said in drawn["differences"]:
         warn(f"{found.origin} says otherwise: {said}")

@@ -68,7 +68,18 @@ def limits_of(given: Any, devices: Sequence[Device]) -> dict[str, float]:
     unknown = [name for name in given if name not in known]
     if unknown:
         raise ValueError(f"unknown limits {', '.join(map(str, unknown))}")
-    return {name: _number(value, name) for name, value in given.items()}
+    limits = {name: _number(value, name) for name, value in given.items()}
+    for name, value in limits.items():
+        if value < 0:
+            raise ValueError(f"the limit {name} is {value:g}, which is less than nothing")
+    return limits
+
+
+def scale_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The batch, the dtype and whether layers work in place, as far as they are told."""
+    if not isinstance(content.get("inplace", True), bool):
+        raise ValueError(f"inplace is {content['inplace']!r}, which is neither true nor false")
+    return {name: content[name] for name in ("batch", "dtype", "inplace") if name in content}
 
 
 def objectives_of(given: Any) -> tuple[str, ...]:

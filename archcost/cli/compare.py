@@ -25,8 +25,10 @@ def command(specs: tuple[str, ...], output: str, devices: tuple[str, ...], **ask
     archcost compare resnet50 resnet50_v1_5 --device nvidia-t4 -o resnets.html
     """
     from archcost.api import report
-    from archcost.cli.measuring import warn
+    from archcost.cli.measuring import counting, warn
 
     if len(specs) < 2:
         raise ArchcostError("a comparison takes two networks or more; for one there is `archcost report`")
-    deliver(report(specs, device=devices, warn=warn, **asked), output)
+    with counting("working out") as progress:
+        page = report(specs, device=devices, warn=warn, progress=progress, **asked)
+    deliver(page, output)

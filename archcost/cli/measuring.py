@@ -47,6 +47,21 @@ def moving(title: str, total: int | None) -> Iterator[Callable[[int, int | None]
         yield moved
 
 
+@contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal: how many are done, of how many."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(title, total=None)
+        yield lambda done, of: progress.update(bar, completed=done, total=of)
+
+
 def warn(said: str) -> None:
     """A warning, beside the results."""
     click.echo(f"warning: {said}", err=True)

@@ -29,6 +29,8 @@ def command(spec: str, output: str, devices: tuple[str, ...], **asked: Any) -> N
     archcost report mobilenetv2 --alpha 0.35:1.4:0.01 --resolution 96:224:1 -o fine.html
     """
     from archcost.api import report
-    from archcost.cli.measuring import warn
+    from archcost.cli.measuring import counting, warn
 
-    deliver(report(spec, device=devices, warn=warn, **asked), output)
+    with counting("working out") as progress:
+        page = report(spec, device=devices, warn=warn, progress=progress, **asked)
+    deliver(page, output)

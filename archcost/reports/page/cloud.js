@@ -16,8 +16,8 @@ export function colourOf(space) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// Paints points onto a canvas of so many pixels of the page; where each lies comes back, x and y in turn, NaN for none.
-export function paintCloud(canvas, { xs, ys, space, sx, sy, width, height, spaces }) {
+// Paints points onto a canvas of so many pixels of the page, those of each space by its mark; where each lies comes back, x and y in turn, NaN for none.
+export function paintCloud(canvas, { xs, ys, space, sx, sy, width, height, marks }) {
   const ratio = Math.max(2, devicePixelRatio || 1); // paper shows more than a screen
   canvas.width = width * ratio;
   canvas.height = height * ratio;
@@ -26,8 +26,8 @@ export function paintCloud(canvas, { xs, ys, space, sx, sy, width, height, space
   const many = xs.length;
   const size = many > 20000 ? 1.6 : many > FEW ? 2.2 : 4.5;
   context.globalAlpha = many > 20000 ? 0.35 : 0.6;
-  const colours = spaces.map((_, i) => colourOf(i));
-  const shapes = spaces.length > 1 && many <= FEW ? spaces.map((_, i) => new Path2D(shapeOf(i, 30))) : null;
+  const colours = marks.map(colourOf);
+  const shapes = marks.length > 1 && many <= FEW ? marks.map((mark) => new Path2D(shapeOf(mark, 30))) : null;
   const at = new Float32Array(2 * many).fill(NaN);
   let last = -1;
   for (let i = 0; i < many; i++) {

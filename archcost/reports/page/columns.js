@@ -1,18 +1,19 @@
 // The columns of the table of layers, and those of its CSV.
 
-import { count, percent, ratio, seconds } from "./format.js";
+import { bytes, count, percent, ratio, seconds } from "./format.js";
 
 const sumOf = (name) => (layers) => layers.reduce((total, layer) => total + (layer[name] ?? 0), 0);
 const someOf = (name) => (layers) => (layers.some((layer) => layer[name] !== null) ? sumOf(name)(layers) : null);
 
-// key: of a layer's figure; group: of several layers; write: as text; bar: whether one stands in the cell; only: when.
+// key: of a layer's figure; title, and in full where that is short; group: of several layers; write: as text, exactly
+// besides; bar: whether one stands in the cell; only: when; spare: only where there is much room, and on paper.
 export const COLUMNS = [
   { key: "name", title: "Layer", text: true },
   { key: "kind", title: "Kind", text: true },
-  { key: "window", title: "Kernel/stride", text: true },
+  { key: "window", title: "Kernel", full: "Kernel/stride", text: true },
   { key: "output", title: "Output", text: true },
   { key: "macs", title: "Macs", group: sumOf("macs"), write: count, bar: true },
-  { key: "share", title: "Share", group: sumOf("share"), write: percent },
+  { key: "share", title: "Share", full: "Share of the macs", group: sumOf("share"), write: percent },
   { key: "counted", title: "Counted", group: someOf("counted"), write: count, only: (state) => state.convention >= 0 },
   { key: "params", title: "Params", group: sumOf("params"), write: count, bar: true },
   {
@@ -23,10 +24,32 @@ export const COLUMNS = [
     bar: true,
     only: (state) => state.page.devices.length > 0,
   },
-  { key: "bound", title: "Bound by", text: true, only: (state) => state.page.devices.length > 0 },
-  { key: "activation_bytes", title: "Activations, B", group: sumOf("activation_bytes"), write: count, bar: true },
-  { key: "bytes_moved", title: "Moved, B", group: sumOf("bytes_moved"), write: count },
-  { key: "intensity", title: "Flops/B", group: null, write: ratio },
+  {
+    key: "bound",
+    title: "Bound",
+    full: "What bounds the time",
+    text: true,
+    only: (state) => state.page.devices.length > 0,
+  },
+  {
+    key: "activation_bytes",
+    title: "Act.",
+    full: "Activations",
+    group: sumOf("activation_bytes"),
+    write: bytes,
+    exact: count,
+    bar: true,
+  },
+  {
+    key: "bytes_moved",
+    title: "Moved",
+    full: "Bytes moved",
+    group: sumOf("bytes_moved"),
+    write: bytes,
+    exact: count,
+    spare: true,
+  },
+  { key: "intensity", title: "Flops/B", full: "Flops a byte moved", group: null, write: ratio },
 ];
 
 // The same columns as `archcost analyze --format csv`.

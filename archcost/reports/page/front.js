@@ -14,7 +14,7 @@ const FEWEST = 5; // known accuracies for which the front is of accuracy, unless
 const NEAR = 14; // pixels
 const BEYOND = 10; // so many times the dearest variant, or part of the cheapest, an axis reaches for the search's limit
 const DIAMOND = "M0-5.6L5.6 0L0 5.6L-5.6 0Z";
-const colour = (space) => `var(--space-${space % 6})`;
+const colour = (mark) => `var(--space-${mark % 6})`;
 
 export class Front {
   constructor(state) {
@@ -74,23 +74,23 @@ export class Front {
   }
 
   drawLegend() {
-    const { spaces } = this.state.data.front;
+    const { spaces, of } = this.state.data.front;
     const marks = [
       ["front", "front", this.edge.length > 1],
       ["published", spaces.length > 1 ? "published: hollow" : "published", this.points.length],
       ["winner", "winner under the budget", this.best >= 0],
       ["current", "the knobs", this.current >= 0],
     ];
-    const clouds = spaces.map((space, i) =>
+    const clouds = spaces.map((_, i) =>
       h(
         "li",
         {},
         s(
           "svg",
           { class: "shape", viewBox: "-6 -6 12 12", "aria-hidden": "true" },
-          s("path", { d: shapeOf(i, 60), style: { fill: colour(i) } }),
+          s("path", { d: shapeOf(of.indexOf(i), 60), style: { fill: colour(of.indexOf(i)) } }),
         ),
-        spaces.length > 1 ? space.spec : "variant",
+        spaces.length > 1 ? this.variants.named(i) : "variant",
       ),
     );
     const shown = marks.filter(([, , there]) => there);
@@ -154,9 +154,9 @@ export class Front {
     this.budgets[this.x] ??= start === start ? Math.min(x1, Math.max(x0, start)) : loosest;
     sized(this.svg, width, height);
     this.plot.style.setProperty("aspect-ratio", `${width} / ${height}`);
-    const { spaces } = this.state.data.front;
+    const marks = this.state.data.front.spaces.map((_, i) => variants.of.indexOf(i));
     const { space } = variants.columns;
-    this.pixels = paintCloud(this.canvas, { xs, ys, space, sx: this.sx, sy: this.sy, width, height, spaces });
+    this.pixels = paintCloud(this.canvas, { xs, ys, space, sx: this.sx, sy: this.sy, width, height, marks });
   }
 
   // From where to where the axes reach: all variants and points, and the search's limit.
@@ -220,8 +220,8 @@ export class Front {
     const shape = (kind, of, area, x, y, paint) =>
       s("path", {
         class: kind,
-        d: several ? shapeOf(of, area) : DIAMOND,
-        style: several ? { [paint]: colour(of) } : null,
+        d: several ? shapeOf(variants.of.indexOf(of), area) : DIAMOND,
+        style: several ? { [paint]: colour(variants.of.indexOf(of)) } : null,
         transform: `translate(${sx(x)} ${sy(y)})`,
       });
     const known = (at) => at >= 0 && xs[at] === xs[at] && ys[at] === ys[at];

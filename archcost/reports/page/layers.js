@@ -106,7 +106,8 @@ export class Layers {
           "th",
           {
             scope: "col",
-            class: column.text ? "" : "right",
+            class: `${column.text ? "" : "right"}${spare(column)}`,
+            title: column.full,
             "aria-sort": on ? (this.sort.down ? "descending" : "ascending") : "none",
           },
           // A head with buttons in it is not repeated on each sheet of paper.
@@ -175,7 +176,7 @@ export class Layers {
         if (!i) return h("th", { scope: "row" }, kept.length < now.layers.length ? "Sum of these" : "Sum");
         return h(
           "td",
-          { class: column.text ? "" : "right number" },
+          { class: `${column.text ? "" : "right number"}${spare(column)}`, title: exactly(column, column.group?.(kept)) },
           column.group ? column.write(column.group(kept)) : "",
         );
       }),
@@ -270,7 +271,7 @@ export class Layers {
           const name = layer ? (this.grouped ? layer.name.split(".").at(-1) : layer.name) : item.label;
           return h(
             "th",
-            { scope: "row", style: { "padding-left": `${10 + item.depth * 16}px` } },
+            { scope: "row", title: layer?.name ?? item.name, style: { "padding-left": `${8 + item.depth * 12}px` } },
             !layer &&
               h(
                 "button",
@@ -289,7 +290,7 @@ export class Layers {
           );
         }
         if (column.text)
-          return h("td", { class: column.key === "output" || column.key === "window" ? "number" : "" }, value ?? "");
+          return h("td", { class: column.key === "output" || column.key === "window" ? "number" : "kind", title: value }, value ?? "");
         const written =
           value === null || value === undefined
             ? column.group
@@ -302,7 +303,8 @@ export class Layers {
         return h(
           "td",
           {
-            class: `right number${value ? "" : " nil"}`,
+            class: `right number${value ? "" : " nil"}${spare(column)}`,
+            title: exactly(column, value),
             "data-key": column.key,
             style: most && value ? { "--bar": `${(100 * value) / most}%` } : null,
           },
@@ -374,6 +376,7 @@ export class Layers {
       ["output", sizes(layer.output)],
       layer.params ? ["params", count(layer.params)] : null,
       ["activations", layer.activation_bytes ? bytes(layer.activation_bytes) : "none of its own"],
+      ["moved", bytes(layer.bytes_moved)],
       layer.groups > 1 ? ["groups", count(layer.groups)] : null,
       layer.seconds !== null ? ["time", `${seconds(layer.seconds)}, ${layer.bound} bound`] : null,
     ];
@@ -390,3 +393,6 @@ export class Layers {
     download(`${network.name.replace(/[^\w.-]+/g, "_") || "layers"}.csv`, "text/csv", csvOf(this.state));
   }
 }
+
+const spare = (column) => (column.spare ? " spare" : "");
+const exactly = (column, value) => (column.exact && value ? `${column.exact(value)} B` : null);

@@ -2,7 +2,7 @@
 
 import { Address } from "./address.js";
 import { Compare } from "./compare.js";
-import { byId, h } from "./dom.js";
+import { byId, h, section } from "./dom.js";
 import { readData } from "./data.js";
 import { Front } from "./front.js";
 import { Graph } from "./graph.js";
@@ -30,6 +30,7 @@ async function begin() {
   state.add(new Overview(state), figures);
   state.add(new Knobs(state), figures);
   if (data.front) state.add(new Front(state), ["knobs", "active", "batch", "dtype"]);
+  else if (data.lacking.length) section("front", "Front", `There is none here: ${data.lacking.join("; ")}.`);
   state.add(new Treemap(state));
   state.add(new Memory(state));
   state.add(new Roofline(state));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,9 +22,13 @@ from archcost.spec.settings import Settings, settle
 
 ROOM = 24_000_000
 """Characters of a network's tables at most, which compress to a twentieth."""
-WORK = 60_000
-"""Layers that are gone through for a network's tables, at most; each combination takes as long as EACH besides."""
+LAYERS = 90_000
+"""Layers that are gone through for a network's tables, at most."""
+WORK = 220_000
+"""The same where each combination counts as EACH layers besides, which is as long as it takes: half a minute in all."""
 EACH = 20
+Progress = Callable[[int, int], None]
+"""Told how many of a network's combinations are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,14 +45,14 @@ class Subject:
     wanted: Sequence[Mapping[str, Any]] = ()
 
 
-def network(subject: Subject, inplace: bool = True) -> dict[str, Any]:
+def network(subject: Subject, inplace: bool = True, progress: Progress = lambda done, of: None) -> dict[str, Any]:
     """All figures of one spec at every position of its knobs.
 
     Raises SpecError where the network that was asked for cannot exist, ArchcostError where a number is too large.
     """
     document, knobs = subject.document, subject.knobs
     build(document, subject.settings)
-    tables, held, beyond = _tables(subject, inplace)
+    tables, held, beyond = _tables(subject, inplace, progress)
     imported = document.imported
     own = settle(document)
     return {
@@ -81,7 +85,9 @@ def network(subject: Subject, inplace: bool = True) -> dict[str, Any]:
     }
 
 
-def _tables(subject: Subject, inplace: bool) -> tuple[Tables, list[Sequence[int]], list[Sequence[int]]]:
+def _tables(
+    subject: Subject, inplace: bool, progress: Progress
+) -> tuple[Tables, list[Sequence[int]], list[Sequence[int]]]:
     """The tables, the combinations that they hold, and those whose numbers are beyond what a page can show."""
     document, knobs = subject.document, subject.knobs
     tables = Tables(Pool(len(knobs.alpha.values), len(knobs.resolution.values)), inplace)
@@ -97,7 +103,8 @@ def _tables(subject: Subject, inplace: bool) -> tuple[Tables, list[Sequence[int]
             if not held:  # it is what the page was asked for
                 refuse(EXACT + 1, document.name)
             beyond.append(combination)
-        if tables.size > ROOM or tables.built + EACH * len(held) > WORK:
+        progress(len(held), knobs.size)
+        if tables.size > ROOM or tables.built > LAYERS or tables.built + EACH * len(held) > WORK:
             break
     return tables, held, beyond
 

@@ -60,23 +60,28 @@ def place_of(question: Question, table: Candidates, row: Mapping[str, Any]) -> i
 
 def told(question: Question, table: Candidates, columns: Mapping[str, Any], found: Found) -> dict[str, Any]:
     """Columns with what only a search knows: measured seconds, predicted ones of devices without a profile here, and
-    accuracies, in place of none."""
+    accuracies, in place of none; and without the accuracies that the search did not know."""
     result = {name: np.array(columns[name], float) for name in ACCURACIES}
     times: dict[str, tuple[str, Any]] = {"measured": ("measured_ms", np.full(len(table), np.nan))}
     for device in found.devices:
         times[device.measured_column] = device.key("measured_ms"), np.full(len(table), np.nan)
         if device.predicted_column not in columns:
             times[device.predicted_column] = device.key("predicted_ms"), np.full(len(table), np.nan)
+    gaps = []
     for row in found.rows:
         place = place_of(question, table, row)
         if place is None:
             continue
+        if row.get("accuracy") is None:
+            gaps.append(place)
         for key, column in times.values():
             if row.get(key) is not None:
                 column[place] = row[key] * 1e-3
         for name, column in result.items():
             if row.get(name) is not None and np.isnan(column[place]):
                 column[place] = row[name]
+    for column in result.values():
+        column[gaps] = np.nan
     return {**result, **{name: column for name, (_, column) in times.items()}}
 
 
@@ -111,7 +116,9 @@ def _different(row: Mapping[str, Any], columns: Mapping[str, Any], place: int, f
         if row.get(name) is not None and row[name] != own:
             yield f"{name} {row[name]:,.0f}, here {own:,.0f}"
     own = float(columns["accuracy"][place])
-    if row.get("accuracy") is not None and abs(row["accuracy"] - own) > ALIKE:
+    if row.get("accuracy") is None and own == own:
+        yield f"accuracy unknown, here {own:g}"
+    elif row.get("accuracy") is not None and abs(row["accuracy"] - own) > ALIKE:
         yield f"accuracy {row['accuracy']:g}, here {own:g}"
     for device in found.devices:
         told_ms, times = row.get(device.key("predicted_ms")), columns.get(device.predicted_column)

@@ -5,7 +5,7 @@ import { fillWith, h, s, section, sized, update } from "./dom.js";
 import { seconds, short } from "./format.js";
 import { Roving } from "./roving.js";
 import { family } from "./state.js";
-import { label } from "./text.js";
+import { fitted } from "./text.js";
 import { tipOn } from "./tip.js";
 import { legend } from "./treemap.js";
 
@@ -118,8 +118,8 @@ export function drawRoofs(svg, roof, points, mark) {
   const y = logarithmic([lowest, highest * 1.8], [bottom, MARGIN_ROOF.top]).clamp(true);
   const [low, high] = x.domain();
   const reach = (rate) => rate / roof.bytes;
-  if (svg.childElementCount !== 2) svg.replaceChildren(s("g", {}), s("g", {}));
-  const [axes, marks] = svg.children;
+  if (svg.childElementCount !== 3) svg.replaceChildren(s("g", {}), s("g", {}), s("g", { class: "roof-names" }));
+  const [axes, marks, named] = svg.children;
   axes.replaceChildren(
     leftAxis(y, right, left, logTicks(y, 5), short),
     bottomAxis(x, bottom, MARGIN_ROOF.top, logTicks(x, width < 500 ? 4 : 7), (tick) => String(+tick.toPrecision(2))),
@@ -135,19 +135,23 @@ export function drawRoofs(svg, roof, points, mark) {
     ...roofs.map(([, rate]) =>
       s("line", { class: "roof", x1: x(Math.max(low, reach(rate))), x2: right, y1: y(rate), y2: y(rate) }),
     ),
-    ...roofNames(roofs, y).map((name) => label(name.text, right, name.y - 5, right - left, "roof-name end")),
   );
   const drawn = points.map((point) => mark(point, x, y));
   fillWith(marks, drawn);
+  // Above the dots.
+  const names = roofNames(roofs, y, right - left - 4);
+  named.replaceChildren(...names.map(({ text, y: at }) => s("text", { x: right, y: at - 5, class: "roof-name end" }, text)));
 }
 
-// Roofs that lie side by side share a name.
-function roofNames(roofs, y) {
+// Roofs that lie side by side share a name. Each stands whole within the width, or not at all.
+function roofNames(roofs, y, width) {
+  const fits = (text) => fitted(text, width, "roof-name") === text;
   const names = [];
   for (const [name, rate] of [...roofs].sort(([, a], [, b]) => b - a)) {
     const near = names.find((other) => Math.abs(other.y - y(rate)) < 15);
-    if (near) near.text += `, ${name}`;
-    else names.push({ text: name, y: y(rate) });
+    const both = near && `${near.text}, ${name}`;
+    if (!near && fits(name)) names.push({ text: name, y: y(rate) });
+    else if (near && fits(both)) near.text = both;
   }
   return names;
 }

@@ -9,35 +9,36 @@ const WEIGHTS = {
   "block-name": "600 12px",
 };
 let ruler = null;
-const fits = new Map(); // what was measured before, by what it was measured as
+const textWidths = new Map(); // by style and text, how wide it is
 
 // What of a text fits into so many pixels, with an ellipsis for the rest; empty where that is next to nothing.
 export function fitted(text, width, kind = "") {
-  const style = WEIGHTS[kind.split(" ")[0]] ?? "12px";
-  const known = `${style} ${width} ${text}`;
-  if (!fits.has(known)) {
-    if (fits.size > 20_000) fits.clear();
-    fits.set(known, measured(text, width, style));
-  }
-  return fits.get(known);
-}
-
-function measured(text, width, style) {
-  if (!ruler) {
-    ruler = document.createElement("canvas").getContext("2d");
-    ruler.family = getComputedStyle(document.body).fontFamily;
-  }
-  ruler.font = `${style} ${ruler.family}`;
-  const wide = (part) => ruler.measureText(part).width;
-  if (wide(text) <= width) return text;
+  const style = WEIGHTS[kind.split(" ", 1)[0]] ?? "12px";
+  if (wideness(text, style) <= width) return text;
   const letters = [...text];
   let [some, most] = [0, letters.length];
   while (most - some > 1) {
     const middle = (some + most) >> 1;
-    if (wide(`${letters.slice(0, middle).join("")}…`) <= width) some = middle;
+    if (wideness(`${letters.slice(0, middle).join("")}…`, style) <= width) some = middle;
     else most = middle;
   }
   return some < 2 ? "" : `${letters.slice(0, some).join("")}…`;
+}
+
+// The width of a text, measured once.
+function wideness(text, style) {
+  const key = `${style} ${text}`;
+  let found = textWidths.get(key);
+  if (found === undefined) {
+    if (!ruler) {
+      ruler = document.createElement("canvas").getContext("2d");
+      ruler.family = getComputedStyle(document.body).fontFamily;
+    }
+    if (ruler.style !== style) ruler.font = `${(ruler.style = style)} ${ruler.family}`;
+    if (textWidths.size > 20_000) textWidths.clear();
+    textWidths.set(key, (found = ruler.measureText(text).width));
+  }
+  return found;
 }
 
 export function label(text, x, y, width, kind) {

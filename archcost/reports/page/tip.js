@@ -3,10 +3,15 @@
 
 import { byId, h } from "./dom.js";
 
+const STILL = 20; // pixels that what a tip stands over may move on the screen before the tip goes
+
 let tipped = null; // the focused element that the tip is of
+let under = null; // the section that a pointer's tip stands over, and where it was on the screen
 
 export function showTip(lines, x, y) {
   const tip = byId("tip");
+  const section = document.elementFromPoint(x, y)?.closest("section");
+  under = section ? { section, top: section.getBoundingClientRect().top } : null;
   tip.replaceChildren(
     ...lines
       .filter(Boolean)
@@ -65,6 +70,10 @@ export function tipOn(element, lines) {
   return element;
 }
 
+// Whether the page moved under a tip. That the browser scrolls to keep things in place when more is drawn above or below
+// them moves nothing.
+const moved = () => !under || Math.abs(under.section.getBoundingClientRect().top - under.top) > STILL;
+
 // The tip goes with Escape and with the next press, and follows its element when the page scrolls.
 export function watchTips() {
   addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
@@ -72,7 +81,7 @@ export function watchTips() {
   addEventListener(
     "scroll",
     ({ target }) => {
-      if (!tipped?.isConnected) return void (target === document && hideTip());
+      if (!tipped?.isConnected) return void (target === document && moved() && hideTip());
       if (!target.contains(tipped)) return;
       const [x, y] = besideOf(tipped);
       byId("tip").hidden = y < 0 || y > innerHeight; // until it scrolls into view

@@ -4,9 +4,11 @@ import { fillWith, h, s, section, select, sized, update } from "./dom.js";
 import { percent } from "./format.js";
 import { Roving } from "./roving.js";
 import { COSTS, FAMILY_NAMES, family } from "./state.js";
-import { fitted, label } from "./text.js";
+import { fitted } from "./text.js";
 import { tipOn } from "./tip.js";
 import { treeOf } from "./tree.js";
+
+const SEEN = 2; // pixels; what is smaller is not drawn
 
 export class Treemap {
   constructor(state) {
@@ -35,6 +37,7 @@ export class Treemap {
     this.svg = s("svg", { class: "chart treemap", role: "group", "aria-label": "Treemap of cost" });
     this.roving = new Roving(this.svg);
     this.leaves = new Map(); // by layer
+    this.blocks = new Map(); // by name
     body.append(this.svg, legend());
     new ResizeObserver(() => this.resized()).observe(body);
   }
@@ -68,7 +71,7 @@ export class Treemap {
       .paddingTop((node) => (node.depth && named(node) ? 18 : 2))
       .paddingInner(1)
       .round(true)(root);
-    const drawn = root.descendants().filter((node) => node.depth && node.value);
+    const drawn = root.descendants().filter((node) => node.depth && node.value && this.visible(node));
     this.roving.redraw(() =>
       fillWith(
         this.svg,
@@ -92,18 +95,23 @@ export class Treemap {
     return { children: [...kinds].map(([label, own]) => ({ label, children: own.map((layer) => ({ layer })) })) };
   }
 
-  block(node) {
-    const { x0, y0, x1, y1 } = node;
-    const group = s(
-      "g",
-      {},
-      s("rect", { class: `block depth-${node.depth % 2}`, x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3 }),
-    );
-    if (named(node)) group.append(label(node.data.label, x0 + 5, y0 + 13, x1 - x0 - 8, "block-name"));
-    return group;
+  // Whether there is anything to see of it, or to find.
+  visible({ x0, y0, x1, y1, data }) {
+    return (x1 - x0 >= SEEN && y1 - y0 >= SEEN) || data.layer?.name === this.state.selected;
   }
 
-  // A layer's rectangle, kept from one drawing to the next.
+  // A block's rectangle and name; as those of layers, kept from one drawing to the next.
+  block(node) {
+    const { x0, y0, x1, y1, data, depth } = node;
+    const key = `${this.by} ${data.name ?? data.label}`;
+    if (!this.blocks.has(key)) this.blocks.set(key, blockAround(s("rect", { rx: 3 })));
+    const found = this.blocks.get(key);
+    update(found.rect, { class: `block depth-${depth % 2}`, x: x0, y: y0, width: x1 - x0, height: y1 - y0 });
+    const name = named(node) && fitted(data.label, x1 - x0 - 8, "block-name");
+    fillWith(found.group, [found.rect, ...texted(found.texts, [["block-name", name, x0 + 5, y0 + 13]])]);
+    return found.group;
+  }
+
   leaf(node, total, write) {
     const { x0, y0, x1, y1, value } = node;
     const { layer } = node.data;
@@ -111,30 +119,45 @@ export class Treemap {
     const chosen = layer.name === this.state.selected;
     if (!this.leaves.has(layer.name)) this.leaves.set(layer.name, this.leafOf(layer.name));
     const found = this.leaves.get(layer.name);
-    const share = percent(value / total);
-    found.lines = [layer.name, [layer.kind, write(value)], ["share", share]];
+    const [share, cost] = [percent(value / total), write(value)];
+    found.lines = [layer.name, [layer.kind, cost], ["share", share]];
     update(found.group, {
       class: `leaf k-${family(layer)}${chosen ? " selected" : ""}`,
-      "aria-label": `${layer.name}: ${write(value)}, ${share}`,
+      "aria-label": `${layer.name}: ${cost}, ${share}`,
       "aria-pressed": String(chosen),
     });
     update(found.rect, { x: x0, y: y0, width, height });
     const own = this.by === "kind" ? layer.name : layer.name.split(".").at(-1);
-    const texts = [];
-    if (width > 34 && height > 17) texts.push(label(own, x0 + 5, y0 + 13, width - 8, "leaf-name"));
-    if (height > 32 && fitted(share, width - 7) === share) // a number whole, or not at all
-      texts.push(s("text", { x: x0 + 5, y: y0 + 27, class: "leaf-share number" }, share));
-    if (texts.length || found.group.childElementCount > 1) found.group.replaceChildren(found.rect, ...texts);
+    const texts = [
+      ["leaf-name", width > 34 && height > 17 && fitted(own, width - 8, "leaf-name"), x0 + 5, y0 + 13],
+      // a number whole, or not at all
+      ["leaf-share number", height > 32 && fitted(share, width - 7) === share && share, x0 + 5, y0 + 27],
+    ];
+    fillWith(found.group, [found.rect, ...texted(found.texts, texts)]);
     return found.group;
   }
 
   leafOf(name) {
     const rect = s("rect", { rx: 2 });
     const marks = { role: "button", "data-mark": name, tabindex: -1, onclick: () => this.state.select(name) };
-    const found = { rect, group: s("g", marks, rect), lines: [] };
+    const found = { rect, group: s("g", marks, rect), texts: {}, lines: [] };
     tipOn(found.group, () => found.lines);
     return found;
   }
+}
+
+const blockAround = (rect) => ({ rect, group: s("g", {}, rect), texts: {} });
+
+// Texts as elements, each kept by its class: [class, text or nothing, x, y].
+function texted(kept, texts) {
+  return texts
+    .filter(([, text]) => text)
+    .map(([kind, text, x, y]) => {
+      const found = (kept[kind] ??= s("text", { class: kind }));
+      update(found, { x, y });
+      if (found.textContent !== text) found.textContent = text;
+      return found;
+    });
 }
 
 // Whether a block has room for its name.

@@ -3,6 +3,8 @@
 import { commandLine } from "./command.js";
 import { accuracy, bytes, plain, seconds, short, square } from "./format.js";
 
+const FIGURES = ["macs", "params", "weight_bytes", "peak_activation_bytes"];
+
 export class Variants {
   constructor(state) {
     const { front } = state.data;
@@ -10,6 +12,7 @@ export class Variants {
     this.data = front;
     this.count = front.count;
     this.columns = front.columns;
+    this.of = front.of; // each network's space
     this.published = front.published;
     this.axes = this.choices();
     // Limits of the search, as [column, value]; of those on what is not known here only the search could tell.
@@ -65,6 +68,16 @@ export class Variants {
     return point[name] ?? NaN;
   }
 
+  // The network of the page that a space is drawn and shown as; and what all of its networks are called.
+  network(space) {
+    const { active } = this.state;
+    return this.of[active] === space ? active : this.of.indexOf(space);
+  }
+
+  named(space) {
+    return this.state.networks.filter((_, i) => this.of[i] === space).map(({ label }) => label).join(", ");
+  }
+
   // The settings of a variant: values by axis.
   settings(at) {
     const space = this.data.spaces[this.columns.space[at]];
@@ -74,7 +87,7 @@ export class Variants {
       found.unshift([name, values[number % values.length]]);
       number = Math.floor(number / values.length);
     }
-    return { index: this.columns.space[at], spec: space.spec, found: Object.fromEntries(found) };
+    return { index: this.network(this.columns.space[at]), spec: space.spec, found: Object.fromEntries(found) };
   }
 
   describe(at) {
@@ -167,7 +180,7 @@ export class Variants {
 
   // The best along y within a budget along x that keeps to the search's other limits; -1 for none. Ties go to higher
   // accuracy, fewer multiply-adds, fewer parameters, and then to the earlier variant, as in a search.
-  // without: a place that is passed over.
+  // without: a place that is passed over, and the same network of another spec with it.
   winner(x, y, budget, without = -1) {
     const [xs, ys] = [this.values(x), this.values(y)];
     const { macs, params, accuracy: known } = this.columns;
@@ -181,11 +194,18 @@ export class Variants {
       params[i] - params[best];
     let best = -1;
     for (let i = 0; i < this.count; i++) {
-      if (!this.keeps(x, xs[i], budget) || ys[i] !== ys[i] || i === without) continue;
+      if (!this.keeps(x, xs[i], budget) || ys[i] !== ys[i] || this.same(i, without)) continue;
       if (!others.every(([name, column, limit]) => this.keeps(name, column[i], limit))) continue;
       if (best < 0 || against(i, best) < 0) best = i;
     }
     return best;
+  }
+
+  // Whether two places are one network, as far as its figures tell.
+  same(a, b) {
+    const { space } = this.columns;
+    const alike = (name) => this.columns[name][a] === this.columns[name][b];
+    return a === b || (b >= 0 && space[a] !== space[b] && FIGURES.every(alike));
   }
 
   // The place of the variant that the knobs are set to, whether or not the tables hold its network; -1 for none.
@@ -196,13 +216,13 @@ export class Variants {
     const values = { alpha: alpha.values[own.alpha], resolution: resolution.values[own.resolution] };
     parameters.forEach((each, i) => (values[each.name] = each.values[own.parameters[i]]));
     let number = 0;
-    for (const { name, values: all } of this.data.spaces[active].axes) {
+    for (const { name, values: all } of this.data.spaces[this.of[active]].axes) {
       const place = all.findIndex((value) => String(value) === String(values[name]));
       if (place < 0) return -1;
       number = number * all.length + place;
     }
     const { space, number: numbers } = this.columns;
-    for (let i = 0; i < this.count; i++) if (numbers[i] === number && space[i] === active) return i;
+    for (let i = 0; i < this.count; i++) if (numbers[i] === number && space[i] === this.of[active]) return i;
     return -1;
   }
 
@@ -214,7 +234,7 @@ export class Variants {
     const scale = (data.dtypes[this.data.dtype] * this.data.batch) / (data.dtypes[now.dtype] * now.batch);
     const bytes_ = now.totals.peak_activation_bytes * scale;
     for (let i = 0; i < this.count; i++) {
-      if (macs[i] === now.totals.macs && params[i] === now.totals.params && space[i] === active && peak[i] === bytes_)
+      if (macs[i] === now.totals.macs && params[i] === now.totals.params && space[i] === this.of[active] && peak[i] === bytes_)
         return i;
     }
     return -1;

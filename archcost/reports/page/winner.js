@@ -110,15 +110,20 @@ export class Winner {
 // A title within a sentence; a device's name keeps its letters.
 const lowered = (title) => title[0].toLowerCase() + title.slice(1);
 
+// The accuracy that is used, between which it lies, and what is published of the network.
 function interval(variants, at) {
-  const [low, high, known] = ["accuracy_low", "accuracy_high", "published"].map((name) => variants.columns[name][at]);
-  if (known === known) return h("div", {}, h("dt", {}, "Accuracy is"), h("dd", {}, "published"));
-  return low === low
-    ? h(
-        "div",
-        {},
-        h("dt", {}, "Accuracy, 80 % interval"),
-        h("dd", { class: "number" }, `${accuracy(low)} … ${accuracy(high)}`),
-      )
-    : null;
+  const [used, low, high, known] = ["accuracy", "accuracy_low", "accuracy_high", "published"].map(
+    (name) => variants.columns[name][at],
+  );
+  if (used !== used) return null;
+  const digits = (value) => value.toFixed(1);
+  const told = known === known ? `; published ${digits(known)}` : "";
+  const text =
+    used === known
+      ? `${accuracy(used)}, published`
+      : low === low
+        ? `${accuracy(used)} (${digits(low)} to ${digits(high)}, fitted${told})`
+        : told && `${accuracy(used)} (own${told})`;
+  const name = used !== known && low === low ? "Accuracy, 80 % interval" : "Accuracy is";
+  return text ? h("div", {}, h("dt", {}, name), h("dd", { class: "number", id: "accuracy-is" }, text)) : null;
 }

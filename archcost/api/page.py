@@ -83,11 +83,7 @@ def report(
     scale["dtype"] = _dtype(asked.scale.get("dtype", dtype), timed)
     shown = [_shown(entry, asked.found) for entry in asked.entries]
     Analysis(shown[0].model.document, shown[0].settings, scale["batch"], scale["dtype"])  # raises for what none is
-    lacking: list[str] = []
-    question = _question(shown, asked.found, scale, lacking)
-    drawn = None if question is None else _front(question, timed, asked.found, lacking, warn)
-    for said in lacking:
-        warn(f"no front: {said}")
+    question, front = _varied(shown, timed, asked.found, scale, warn)
     values = {"alphas": _values(alpha, "alpha"), "resolutions": _values(resolution, "resolution")}
     subjects = [
         _subject(each, at, question, asked.found, values) for each, at in zip(shown, _spaces(shown), strict=True)
@@ -102,8 +98,7 @@ def report(
         "conventions": networks.counters(),
         "devices": networks.devices(timed, subjects),
         "networks": [networks.network(subject, scale["inplace"], progress) for subject in subjects],
-        "front": drawn and {**drawn, "of": _spaces(shown)},
-        "lacking": lacking,
+        **front,
     }
     return html(data, title)
 
@@ -258,6 +253,22 @@ def _question(shown: Sequence[Shown], found: Found, scale: Mapping[str, Any], la
     return Question(
         spaces, known, Constraints(), ("accuracy", "macs"), Scale(scale["batch"], scale["dtype"], scale["inplace"])
     )
+
+
+def _varied(
+    shown: Sequence[Shown],
+    timed: Sequence[Predictor],
+    found: Found,
+    scale: Mapping[str, Any],
+    warn: Callable[[str], None],
+) -> tuple[Question | None, dict[str, Any]]:
+    """What the front is drawn of, and the page's data about it: the front, or why there is none."""
+    lacking: list[str] = []
+    question = _question(shown, found, scale, lacking)
+    drawn = None if question is None else _front(question, timed, found, lacking, warn)
+    for said in lacking:
+        warn(f"no front: {said}")
+    return question, {"front": drawn and {**drawn, "of": _spaces(shown)}, "lacking": lacking}
 
 
 def _front(

@@ -211,22 +211,16 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Which cluster does the work, and how much it may bear."""
     for option in (
         tls_options,
-        click.option(
-            "--wait", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to wait for workers."
-        ),
+        click.option("--wait", type=click.FloatRange(0), help="Seconds to wait for workers.  [default: 60]"),
         click.option(
             "--measurement-limit",
             type=click.FloatRange(0, min_open=True),
-            default=300.0,
-            show_default=True,
-            help="Seconds for one measurement on a cluster.",
+            help="Seconds for one measurement on a cluster.  [default: 300]",
         ),
         click.option(
             "--tries",
             type=click.IntRange(1),
-            default=3,
-            show_default=True,
-            help="Workers that may die of one job, or hang over it, before it is given up.",
+            help="Workers that may die of one job, or hang over it, before it is given up.  [default: 3]",
         ),
         click.option(
             "--cluster",

@@ -192,8 +192,10 @@ def _cluster(asked: dict[str, Any]) -> Cluster | None:
     from archcost.fleet.display import shown
 
     address, tls = asked.pop("cluster"), Tls(*(asked.pop(f"tls_{name}") for name in ("ca_file", "cert", "key")))
-    tries, limit, wait = (asked.pop(name) for name in ("tries", "measurement_limit", "wait"))
-    return None if address is None else Cluster(address, tls, tries, limit, wait, shown)
+    names = {"tries": "tries", "measurement_limit": "limit_seconds", "wait": "wait"}
+    limits = {field: asked.pop(name) for name, field in names.items()}
+    given = {field: value for field, value in limits.items() if value is not None}
+    return None if address is None else Cluster(address, tls, watch=shown, **given)
 
 
 def _journal(folder: str | None, resume: bool) -> Path | None:

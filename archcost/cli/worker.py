@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from archcost.cli import options
@@ -30,9 +32,7 @@ from archcost.errors import ArchcostError
 @click.option(
     "--wait",
     type=click.FloatRange(0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to look for a scheduler, at first and again when it is lost.",
+    help="Seconds to look for a scheduler, at first and again when it is lost.  [default: 60]",
 )
 def command(
     scheduler: str | None,
@@ -45,7 +45,7 @@ def command(
     tls_ca_file: str | None,
     tls_cert: str | None,
     tls_key: str | None,
-    wait: float,
+    wait: float | None,
 ) -> None:
     """Measures candidates of `archcost search --cluster` on this machine's devices, and runs its evaluations.
 
@@ -65,5 +65,8 @@ def command(
         raise ArchcostError("name the scheduler's address (tcp://10.0.0.1:8786), or its --scheduler-file")
     slots = train_slots if train_slots is not None else 1 if commands else 0
     tls = Tls(tls_ca_file, tls_cert, tls_key)
-    wanted = Wanted(scheduler or scheduler_file or "", devices, name, slots, commands, listen, tls, wait)
-    serve(wanted, lambda said: click.echo(f"archcost worker: {said}", err=True))
+    wanted = Wanted(scheduler or scheduler_file or "", devices, name, slots, commands, listen, tls)
+    serve(
+        wanted if wait is None else replace(wanted, wait=wait),
+        lambda said: click.echo(f"archcost worker: {said}", err=True),
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archcost.accuracy.evaluator import Evaluator
 from archcost.errors import ArchcostError
 from archcost.fleet.connection import Tls
-from archcost.fleet.wire import SLOT, TRAINING
+from archcost.fleet.wire import LIMIT_SECONDS, SLOT, TRAINING, TRIES, WAIT_SECONDS
 from archcost.latency.bench import Bench
 from archcost.latency.measurement import Measurement
 from archcost.latency.store import Store
@@ -20,10 +20,6 @@ from archcost.search.crew import Crew, Job
 if TYPE_CHECKING:
     from archcost.fleet.members import Members
     from archcost.fleet.state import State
-
-TRIES = 3
-LIMIT_SECONDS = 300.0
-WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

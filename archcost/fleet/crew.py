@@ -15,7 +15,7 @@ from archcost.errors import ArchcostError
 from archcost.fleet import state
 from archcost.fleet.fleet import Fleet
 from archcost.fleet.members import Members
-from archcost.fleet.wire import EVALUATE, MEASURE, SLOT, TRAINING, VERSION, Request, spec_of
+from archcost.fleet.wire import EVALUATE, LIMIT_SECONDS, MEASURE, SLOT, TRAINING, VERSION, Request, spec_of
 from archcost.latency import evaluations, measurement
 from archcost.latency.bench import Bench
 from archcost.latency.measurement import FAILED, OK, Measurement
@@ -23,8 +23,6 @@ from archcost.latency.store import Store
 from archcost.latency.subject import Task
 from archcost.search.crew import Job
 
-LIMIT_SECONDS = 300.0
-"""How long one measurement may take."""
 Value = tuple[float | None]
 """An answer, None where there is none to be had; not to be taken for no answer yet."""
 

@@ -21,7 +21,6 @@ from archcost.fleet import jobs
 from archcost.fleet.members import Members, Seat
 from archcost.fleet.wire import MEASURE, Request
 
-TRIES = 3
 GRACE_SECONDS = 120.0
 """Beyond its own limit, how long a job that has begun may stay away."""
 SILENT_SECONDS = 60.0

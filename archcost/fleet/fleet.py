@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcost.fleet.connection import Stopped, Tls, address_of, need_dask, reach
-from archcost.fleet.dispatch import TRIES, Answer, Dispatcher, Errand
+from archcost.fleet.dispatch import Answer, Dispatcher, Errand
 from archcost.fleet.jobs import TOPIC
 from archcost.fleet.members import Members
-from archcost.fleet.wire import Request
+from archcost.fleet.wire import TRIES, WAIT_SECONDS, Request
 
 CONNECT_SECONDS = 10.0
 WATCH_SECONDS = 0.5
@@ -28,7 +28,7 @@ class Patience:
     for what is asked before the search stops."""
 
     tries: int = TRIES
-    wait: float = 60.0
+    wait: float = WAIT_SECONDS
 
 
 class Fleet:

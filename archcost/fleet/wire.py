@@ -24,6 +24,12 @@ from archcost.spec.settings import Settings
 # By name: the package's front offers the rooms above this one, and the contract takes that for a use.
 VERSION: str = importlib.import_module("archcost").__version__
 MEASURE, EVALUATE = "measure", "evaluate"
+TRIES = 3
+"""Workers that may die of a job, or hang over it, before it is given up."""
+LIMIT_SECONDS = 300.0
+"""How long one measurement may take."""
+WAIT_SECONDS = 60.0
+"""How long to wait for a scheduler, or for workers that have what is asked for."""
 SLOT, TRAINING = "archcost-", "archcost-train"
 """Dask resources: a device's is SLOT and its id, as often as a worker has one; TRAINING, as often as it may train."""
 METRIC = "archcost"

@@ -14,9 +14,7 @@ from archcost.errors import ArchcostError
 from archcost.fleet import guard, jobs
 from archcost.fleet.connection import Stopped, Tls, address_of, listening, need_dask, reach
 from archcost.fleet.slots import Slots
-from archcost.fleet.wire import EVALUATE, MEASURE, METRIC, TRAINING, VERSION, Offer, Request
-
-WAIT_SECONDS = 60.0
+from archcost.fleet.wire import EVALUATE, MEASURE, METRIC, TRAINING, VERSION, WAIT_SECONDS, Offer, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def table(state: State) -> Table:
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False)
-    for name in ("device", "slots", "done", "running", "waiting", "failed", "left"):
+    for name in ("device", "slots", "done", "running", "waiting", "failed", "left, at most"):
         made.add_column(name, justify="left" if name == "device" else "right")
     for each in state.progress:
         numbers = (each.slots, each.done, each.running, each.waiting, each.failed)
@@ -76,7 +76,7 @@ def line(state: State) -> str:
     """The same in one line."""
     told = [
         f"{each.name or 'evaluations'}: {each.done} done, {each.running} running, {each.waiting} waiting, "
-        f"{each.failed} failed" + (f", {left} left" if (left := _left(each)) else "")
+        f"{each.failed} failed" + (f", {left} left at most" if (left := _left(each)) else "")
         for each in state.progress
     ]
     here = sum(worker.state == "here" for worker in state.workers)
